@@ -1,0 +1,37 @@
+/* lull/store.h -- the write barrier.
+ *
+ * A program stores a pointer to an object into another object, or into a registered root, with
+ * lull_store. Initialising a fresh object needs it too unless the object stored is NULL: the
+ * collector may run beside the program. In mode stop the barrier is a test that never
+ * succeeds, and a program that will only ever run in mode stop may leave it out. */
+#ifndef LULL_STORE_H
+#define LULL_STORE_H
+
+#include <lull/base.h>
+#include <lull/thread.h>
+
+LULL_BEGIN_DECLS
+
+LULL_API void lull_store_slow(lull_thread *t, void *slot, void *value);
+
+/* Stores `value`, an object of the heap of `t` (interior and tagged pointers allowed) or NULL,
+ * into the pointer-sized field at `slot`. A value that is no object is stored as it is and
+ * keeps nothing alive.
+ * Collects: no.
+ * Errors:   none.
+ * Threads:  `t` belongs to the calling thread; racing stores to one slot are as racing atomic
+ *           stores: one of them wins.
+ * Time:     O(1): a test and the store; while the collector marks, also a shade. */
+static inline void lull_store(lull_thread *t, void *slot, void *value)
+{
+    if (__builtin_expect(((struct lull_thread_head *)(void *)t)->marking, 0)) {
+        lull_store_slow(t, slot, value);
+        return;
+    }
+    /* release: a marker that reads the pointer must find the object's fields initialised */
+    __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
+}
+
+LULL_END_DECLS
+
+#endif
