@@ -1,0 +1,131 @@
+/* pacer.h -- when to collect, how much to keep, how fast to give back: arithmetic alone.
+ *
+ * No heap, thread, clock or atomic is in it: numbers go in, numbers come out, so that all of it
+ * is tested by simulation (tests/test_pacer.c). After the pacer of Go 1.18 to 1.27 (Knyszek),
+ * for a collector that stops the program. All bytes and times saturate; no input overflows.
+ * doc/pacing.md has an example with figures.
+ *
+ * The goal: the heap's bytes (live by the last cycle + allocated since) at the end of the cycle.
+ *
+ *   goal      = min(goal_P, goal_L)
+ *   goal_P    = max(live + (live + stacks + globals) · percent / 100, heap_min · percent / 100)
+ *               without end where percent is off
+ *   goal_L    = max(live, room − headroom), room − headroom at least headroom; without end where
+ *               there is no limit
+ *   room      = limit − overhead − max(system − limit, 0), at least 0
+ *   headroom  = max(3 % of room, 1 MiB)
+ *   trigger   = goal: the program stands still while a cycle runs, so the heap does not grow in
+ *               it. Marking beside the program will need a runway between the two.
+ *
+ * The limiter: a limit near or below what is live would have the collector run all the time.
+ * A leaky bucket of one second fills while threads are held and drains while they run. Full, it
+ * lets the goal pass the limit as far as the program allocates in the time that the last cycle
+ * held it, which is half the time for each:
+ *
+ *   bucket    = clamp(bucket + held − (elapsed − held), 0, 1 s), at each cycle's end
+ *   step      = allocated · held / (elapsed − held)
+ *   goal_L    = max(goal_L, live + step) while the bucket is full
+ *
+ * That holds over time for any rate of allocation that stays between bounds: the program's time
+ * in cycle i is held · r(i−1) / r(i), and the mean of ratios around a loop is at least 1.
+ *
+ * Deviations from Go: threads held stand for CPU used, as a stop takes every core whatever the
+ * markers use of it; and Go's full bucket turns assists off, of which a stop has none.
+ *
+ * What the scavenger leaves resident, and how fast it works:
+ *
+ *   retain    = 1.1 · in_use · goal / last_goal, at most 95 % of the limit − overhead
+ *   credit    = credit + elapsed / 100 − time spent, at most 1 ms
+ *   budget    = credit / cost, cost a moving average of what releasing a byte took
+ *
+ * .inv.pacer.goal: goal >= live.  .inv.pacer.bucket: bucket <= LULL__PACER_BUCKET_NS. */
+#ifndef LULL__PACER_H
+#define LULL__PACER_H
+
+#include "base.h"
+
+#define LULL__PACER_NEVER UINT64_MAX /* a goal or trigger that no heap reaches */
+
+#define LULL__PACER_BUCKET_NS 1000000000u      /* a second of holding threads, ahead of half */
+#define LULL__PACER_HEADROOM_PERCENT 3
+#define LULL__PACER_HEADROOM_MIN LULL__MIB
+#define LULL__PACER_BYTES_PER_MARKER 5000000u  /* live bytes that keep one marker busy */
+#define LULL__PACER_MARKERS_MAX 8
+
+/* The pacer's state. Its writers hold the heap's lock or run while all threads are held. */
+struct lull__pacer {
+    /* The knobs; set by lull__pacer_init and the setters. */
+    int gc_percent;        /* 0 to 100000, or LULL_PERCENT_OFF */
+    uint64_t limit_bytes;  /* soft limit on system_bytes; 0: none */
+    uint64_t heap_min_bytes;
+
+    /* As of the last cycle; set by lull__pacer_cycle_end; 0 before the first. */
+    uint64_t live_bytes;
+    uint64_t stack_bytes;    /* of threads, scanned */
+    uint64_t global_bytes;   /* of global roots, scanned */
+    uint64_t system_bytes;   /* resident, all of the heap's */
+    uint64_t overhead_bytes; /* of it, neither objects nor idle: metadata, free slots */
+    uint64_t step_bytes;     /* what the limiter grants past live */
+    uint64_t bucket_ns;      /* the limiter's */
+
+    /* Results; set by all of the above. */
+    uint64_t goal_bytes;      /* LULL__PACER_NEVER: none */
+    uint64_t last_goal_bytes; /* the goal that the last cycle had; that of now before the first */
+};
+
+/* What the pacer learns of a cycle. */
+struct lull__pacer_cycle {
+    uint64_t live_bytes;      /* marked */
+    uint64_t stack_bytes;     /* scanned */
+    uint64_t global_bytes;    /* scanned */
+    uint64_t system_bytes;    /* resident at the cycle's end */
+    uint64_t overhead_bytes;  /* of it, neither objects, dead ones not yet swept included, nor
+                                 idle spans */
+    uint64_t allocated_bytes; /* since the last cycle's end */
+    uint64_t elapsed_ns;      /* since the last cycle's end, this cycle included */
+    uint64_t held_ns;         /* of it, threads were held */
+};
+
+/* Sets the knobs and the first goal, that of an empty heap. */
+void lull__pacer_init(struct lull__pacer *p, int gc_percent, uint64_t limit_bytes,
+                      uint64_t heap_min_bytes);
+
+/* Change a knob and with it the goal. */
+void lull__pacer_set_percent(struct lull__pacer *p, int gc_percent);
+void lull__pacer_set_limit(struct lull__pacer *p, uint64_t limit_bytes);
+
+/* Takes in what a cycle found and sets the next goal. */
+void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle);
+
+/* Heap bytes at which the next cycle begins, or LULL__PACER_NEVER. */
+uint64_t lull__pacer_trigger(const struct lull__pacer *p);
+
+/* Whether the limiter lets the goal pass the limit. */
+bool lull__pacer_is_limiting(const struct lull__pacer *p);
+
+/* Threads that mark: `requested`, or where that is 0 min(processors, live / 5 MB, 8), at least
+ * 1. live_bytes: what the last cycle marked, or a better guess. */
+unsigned lull__pacer_markers(unsigned requested, unsigned processors, uint64_t live_bytes);
+
+/* Bytes for objects that should stay resident; in_use_bytes: spans that held objects when the
+ * last cycle began. */
+uint64_t lull__pacer_retain(const struct lull__pacer *p, uint64_t in_use_bytes);
+
+/* How fast the scavenger may work: 1 % of a CPU. Its only user is the scavenger. */
+struct lull__scavenge_rate {
+    int64_t credit_ns;    /* CPU time it may spend now; negative: it spent too much */
+    uint64_t ns_per_mib;  /* what releasing a MiB takes, moving average */
+};
+
+#define LULL__SCAVENGE_CREDIT_MAX_NS 1000000
+#define LULL__SCAVENGE_NS_PER_MIB 71000u /* to begin with; measured: 73 ms a GiB */
+
+void lull__scavenge_rate_init(struct lull__scavenge_rate *r);
+
+/* Bytes that may be released now, elapsed_ns after the last call; 0 while in debt. */
+uint64_t lull__scavenge_rate_budget(struct lull__scavenge_rate *r, uint64_t elapsed_ns);
+
+/* Tells that releasing `bytes` took `ns` of CPU. */
+void lull__scavenge_rate_spent(struct lull__scavenge_rate *r, uint64_t bytes, uint64_t ns);
+
+#endif
