@@ -1,0 +1,199 @@
+/* backend_boehm.c -- the cold side of the Boehm GC backend.
+ *
+ * A pause is from before the world is asked to stop until after it was started again. While it
+ * stands still, all CPU the process uses is the collector's: that is gc_cpu_ns. Its lazy
+ * sweeping, done by threads as they allocate, cannot be told apart and is in neither figure. */
+#include "backend_boehm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend.h"
+#include "registry.h"
+
+#define TYPES_MAX 64
+
+struct lab_heap {
+    struct lab_type type[TYPES_MAX];
+    unsigned type_count;
+    lab_pool *pool[LAB_MAGAZINE_POOLS];
+    unsigned pool_count;
+    bool pools_on;
+};
+
+/* Written in the collector's event callback, which holds its lock. */
+static struct {
+    lab_histogram *pauses;
+    uint64_t stop_ns;
+    uint64_t stop_cpu_ns;
+    uint64_t gc_cpu_ns;
+    uint64_t cycles_before;
+    uint64_t bytes_before;
+} watch;
+
+const lab_type *lab_boehm_type(lab_heap *heap, size_t size, bool leaf)
+{
+    struct lab_type *type = &heap->type[heap->type_count++];
+
+    if (heap->type_count > TYPES_MAX) {
+        lab_fail("more than %d types in one workload", TYPES_MAX);
+        abort();
+    }
+    type->size = size;
+    type->leaf = leaf;
+    return type;
+}
+
+lab_pool *lab_boehm_pool(lab_heap *heap, const lab_type *type)
+{
+    lab_pool *pool = lab__got(calloc(1, sizeof *pool), sizeof *pool);
+
+    if (heap->pool_count == LAB_MAGAZINE_POOLS) {
+        lab_fail("more than %d pools in one workload", LAB_MAGAZINE_POOLS);
+        abort();
+    }
+    pthread_mutex_init(&pool->depot.lock, NULL);
+    pool->size = type->size;
+    pool->leaf = type->leaf;
+    pool->on = heap->pools_on;
+    pool->index = heap->pool_count;
+    heap->pool[heap->pool_count++] = pool;
+    /* The depot's array is uncollectable memory and so a root, but this is where it is found
+     * from: the pool itself lies in malloc's memory. */
+    return pool;
+}
+
+void **lab_boehm_grow(void **old, size_t old_count, size_t count)
+{
+    void **grown =
+        lab__got(GC_MALLOC_UNCOLLECTABLE(count * sizeof(void *)), count * sizeof(void *));
+
+    if (old != NULL) {
+        memcpy(grown, old, old_count * sizeof(void *));
+        GC_FREE(old);
+    }
+    return grown;
+}
+
+static uint64_t process_cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void GC_CALLBACK on_event(GC_EventType event)
+{
+    if (event == GC_EVENT_PRE_STOP_WORLD) {
+        watch.stop_ns = lab_now_ns();
+        watch.stop_cpu_ns = process_cpu_ns();
+    } else if (event == GC_EVENT_POST_START_WORLD) {
+        lab_histogram_record(watch.pauses, lab_now_ns() - watch.stop_ns);
+        watch.gc_cpu_ns += process_cpu_ns() - watch.stop_cpu_ns;
+    }
+}
+
+static lab_heap *open_heap(const lab_params *params)
+{
+    lab_heap *heap = lab__got(calloc(1, sizeof *heap), sizeof *heap);
+
+    heap->pools_on = params->pools;
+    watch.pauses = lab_histogram_new();
+    GC_INIT();
+    GC_allow_register_threads();
+    GC_set_on_collection_event(on_event);
+    if (!params->collect) {
+        GC_disable();
+    }
+    return heap;
+}
+
+static void close_heap(lab_heap *heap)
+{
+    GC_set_on_collection_event(NULL);
+    for (unsigned i = 0; i < heap->pool_count; i++) {
+        GC_FREE(heap->pool[i]->depot.object);
+        free(heap->pool[i]);
+    }
+    free(heap);
+    lab_histogram_free(watch.pauses);
+}
+
+static lab_thread *attach(lab_heap *heap)
+{
+    struct GC_stack_base base;
+    lab_thread *thread;
+
+    GC_get_stack_base(&base);
+    GC_register_my_thread(&base); /* says so of the main thread, which is registered already */
+    thread = lab__got(GC_MALLOC_UNCOLLECTABLE(sizeof *thread), sizeof *thread);
+    thread->heap = heap;
+    return thread;
+}
+
+static void detach(lab_thread *thread)
+{
+    for (unsigned i = 0; i < thread->heap->pool_count; i++) {
+        lab_magazine_retire(&thread->magazine[i], &thread->heap->pool[i]->depot, lab_boehm_grow);
+    }
+    GC_FREE(thread);
+    GC_unregister_my_thread();
+}
+
+static void blocking(lab_thread *thread)
+{
+    (void)thread;
+}
+
+static void count_begin(lab_heap *heap, lab_thread *thread)
+{
+    for (unsigned i = 0; i < heap->pool_count; i++) {
+        lab_magazine_reset_counts(&thread->magazine[i], &heap->pool[i]->depot);
+    }
+    lab_histogram_clear(watch.pauses);
+    watch.gc_cpu_ns = 0;
+    watch.cycles_before = GC_get_gc_no();
+    watch.bytes_before = GC_get_total_bytes();
+}
+
+static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
+{
+    result->cycles = (int64_t)(GC_get_gc_no() - watch.cycles_before);
+    result->allocated_bytes = (int64_t)(GC_get_total_bytes() - watch.bytes_before);
+    result->gc_cpu_ns = (int64_t)watch.gc_cpu_ns;
+    result->pause = lab_histogram_summary(watch.pauses);
+    if (heap->pools_on && heap->pool_count > 0) {
+        result->pool = (lab_pool_counts){.drops = LAB_UNKNOWN};
+        for (unsigned i = 0; i < heap->pool_count; i++) {
+            lab_magazine_counts(&thread->magazine[i], &heap->pool[i]->depot, &result->pool);
+        }
+    }
+}
+
+static const char *version(void)
+{
+    static char text[32];
+    unsigned v = GC_get_version();
+
+    snprintf(text, sizeof text, "%u.%u.%u", v >> 16, (v >> 8) & 0xff, v & 0xff);
+    return text;
+}
+
+const lab_backend lab_backend_boehm = {
+    .name = "boehm",
+    .label = "Boehm GC",
+    .traits = LAB_HAS_MODE | LAB_IS_COLLECTOR,
+    .workloads = lab_workloads_boehm,
+    .open = open_heap,
+    .close = close_heap,
+    .attach = attach,
+    .detach = detach,
+    .blocking_begin = blocking,
+    .blocking_end = blocking,
+    .count_begin = count_begin,
+    .count_end = count_end,
+    .version = version,
+};

@@ -1,0 +1,171 @@
+/* backend_boehm.h -- the Boehm-Demers-Weiser collector at its best.
+ *
+ * Stop-the-world with parallel marking, thread-local free lists, not incremental, not
+ * generational, default free space divisor: the fastest it has for these workloads. Objects
+ * without pointers are atomic: neither scanned nor zeroed. Objects with pointers are scanned
+ * word by word; its typed objects are allocated under the global lock, and lose by it. */
+#ifndef LAB_BACKEND_BOEHM_H
+#define LAB_BACKEND_BOEHM_H
+
+#ifndef GC_THREADS
+#define GC_THREADS
+#endif
+#define GC_NO_THREAD_REDIRECTS /* threads attach themselves */
+#include <gc/gc.h>
+
+#include "magazines.h"
+#include "workload.h"
+
+#define LAB_BACKEND_NAME boehm
+
+struct lab_type {
+    size_t size;
+    bool leaf;
+};
+
+struct lab_pool {
+    struct lab_depot depot;
+    size_t size;
+    unsigned index; /* in lab_thread.magazine */
+    bool leaf;
+    bool on;
+};
+
+/* Uncollectable memory: what the magazines hold is alive. */
+struct lab_thread {
+    lab_heap *heap;
+    struct lab_magazine magazine[LAB_MAGAZINE_POOLS];
+};
+
+const lab_type *lab_boehm_type(lab_heap *heap, size_t size, bool leaf);
+lab_pool *lab_boehm_pool(lab_heap *heap, const lab_type *type);
+void **lab_boehm_grow(void **old, size_t old_count, size_t count);
+
+static inline void *lab__got(void *object, size_t bytes)
+{
+    if (__builtin_expect(object == NULL, 0)) {
+        lab_out_of_memory(bytes);
+    }
+    return object;
+}
+
+static inline const lab_type *lab_type_leaf(lab_heap *heap, const char *name, size_t size)
+{
+    (void)name;
+    return lab_boehm_type(heap, size, true);
+}
+
+static inline const lab_type *lab_type_record(lab_heap *heap, const char *name, size_t size,
+                                              const size_t *offsets, size_t count)
+{
+    (void)name, (void)offsets;
+    return lab_boehm_type(heap, size, count == 0);
+}
+
+/* Zeroed where the collector does not do it. */
+static inline void *lab__atomic_zeroed(size_t bytes)
+{
+    return __builtin_memset(lab__got(GC_MALLOC_ATOMIC(bytes), bytes), 0, bytes);
+}
+
+static inline void *lab_new(lab_thread *t, const lab_type *type)
+{
+    (void)t;
+    return type->leaf ? lab__atomic_zeroed(type->size)
+                      : lab__got(GC_MALLOC(type->size), type->size);
+}
+
+static inline void *lab_new_dirty(lab_thread *t, const lab_type *type)
+{
+    (void)t;
+    return lab__got(GC_MALLOC_ATOMIC(type->size), type->size);
+}
+
+static inline void *lab_new_array(lab_thread *t, const lab_type *type, size_t count)
+{
+    size_t bytes;
+
+    (void)t;
+    if (__builtin_mul_overflow(count, type->size, &bytes)) {
+        lab_out_of_memory(SIZE_MAX);
+    }
+    return type->leaf ? lab__atomic_zeroed(bytes) : lab__got(GC_MALLOC(bytes), bytes);
+}
+
+static inline void *lab_new_leaf(lab_thread *t, size_t bytes)
+{
+    (void)t;
+    return lab__got(GC_MALLOC_ATOMIC(bytes), bytes);
+}
+
+static inline void *lab_new_any(lab_thread *t, size_t bytes)
+{
+    (void)t;
+    return lab__got(GC_MALLOC(bytes), bytes);
+}
+
+static inline void lab_free(lab_thread *t, void *object)
+{
+    (void)t, (void)object;
+}
+
+static inline void lab_store(lab_thread *t, void *slot, void *value)
+{
+    (void)t;
+    *(void **)slot = value;
+}
+
+static inline void lab_roots_add(lab_heap *heap, void *start, size_t bytes)
+{
+    (void)heap;
+    GC_add_roots(start, (char *)start + bytes);
+}
+
+static inline void lab_roots_remove(lab_heap *heap, void *start, size_t bytes)
+{
+    (void)heap;
+    GC_remove_roots(start, (char *)start + bytes);
+}
+
+/* Its stop is a signal, which wakes a sleeper: nothing to declare. */
+static inline void lab_blocking_begin(lab_thread *t)
+{
+    (void)t;
+}
+
+static inline void lab_blocking_end(lab_thread *t)
+{
+    (void)t;
+}
+
+static inline void lab_safepoint(lab_thread *t)
+{
+    (void)t;
+}
+
+static inline lab_pool *lab_pool_open(lab_heap *heap, const char *name, const lab_type *type)
+{
+    (void)name;
+    return lab_boehm_pool(heap, type);
+}
+
+static inline void *lab_take(lab_thread *t, lab_pool *pool)
+{
+    if (pool->on) {
+        void *object = lab_magazine_take(&t->magazine[pool->index], &pool->depot);
+
+        if (__builtin_expect(object != NULL, 1)) {
+            return object;
+        }
+    }
+    return lab__got(pool->leaf ? GC_MALLOC_ATOMIC(pool->size) : GC_MALLOC(pool->size), pool->size);
+}
+
+static inline void lab_give(lab_thread *t, lab_pool *pool, void *object)
+{
+    if (pool->on) {
+        lab_magazine_give(&t->magazine[pool->index], &pool->depot, lab_boehm_grow, object);
+    }
+}
+
+#endif

@@ -1,0 +1,184 @@
+/* backend_lull.c -- the cold side of the lull backend. */
+#include "backend_lull.h"
+
+#include <stdlib.h>
+
+#include "backend.h"
+#include "measure.h"
+#include "registry.h"
+
+#include <unistd.h>
+
+_Noreturn void lab_lull_failed(const char *what)
+{
+    lab_fail("%s failed: %s (%s)", what, lull_strerror(lull_error()), lull_error_message());
+    _exit(LAB_EXIT_MEMORY);
+}
+
+lab_pool *lab_lull_pool(lab_heap *heap, const char *name, const lab_type *type)
+{
+    lull_pool_options options = {
+        .struct_size = sizeof options, .name = name, .type = lab__type(type)};
+    lab_pool *pool = calloc(1, sizeof *pool);
+
+    if (pool == NULL) {
+        lab_out_of_memory(sizeof *pool);
+    }
+    pool->type = lab__type(type);
+    pool->on = heap->pools_on;
+    if (pool->on) {
+        pool->lull = lull_pool_create(heap->lull, &options);
+        if (pool->lull == NULL) {
+            lab_lull_failed("making a pool");
+        }
+    }
+    pool->next = heap->pools;
+    heap->pools = pool;
+    return pool;
+}
+
+static lab_heap *open_heap(const lab_params *params)
+{
+    lab_heap *heap = calloc(1, sizeof *heap);
+    lull_options options;
+
+    if (heap == NULL) {
+        lab_out_of_memory(sizeof *heap);
+    }
+    lull_options_init(&options);
+    options.mode = params->collect ? LULL_MODE_STOP : LULL_MODE_OFF;
+    options.gc_percent = params->percent == LAB_PERCENT_OFF ? LULL_PERCENT_OFF : params->percent;
+    options.memory_limit = params->limit_bytes;
+    if (lull_heap_create(&options, &heap->lull) != LULL_OK) {
+        lab_fail("cannot create a heap: %s", lull_error_message());
+        free(heap);
+        return NULL;
+    }
+    heap->pools_on = params->pools;
+    return heap;
+}
+
+static void close_heap(lab_heap *heap)
+{
+    lull_heap_destroy(heap->lull);
+    while (heap->pools != NULL) {
+        lab_pool *next = heap->pools->next;
+
+        free(heap->pools);
+        heap->pools = next;
+    }
+    free(heap);
+}
+
+static lab_thread *attach(lab_heap *heap)
+{
+    lull_thread *thread = lull_attach(heap->lull, LULL_STACK_CONSERVATIVE);
+
+    if (thread == NULL) {
+        lab_lull_failed("attaching a thread");
+    }
+    return (lab_thread *)(void *)thread;
+}
+
+static void detach(lab_thread *thread)
+{
+    lull_detach(lab__thread(thread));
+}
+
+static void blocking_begin(lab_thread *thread)
+{
+    lull_blocking_begin(lab__thread(thread));
+}
+
+static void blocking_end(lab_thread *thread)
+{
+    lull_blocking_end(lab__thread(thread));
+}
+
+static void read_stats(lab_heap *heap, lull_stats *stats)
+{
+    stats->struct_size = sizeof *stats;
+    if (lull_stats_read(heap->lull, stats) != LULL_OK) {
+        lab_lull_failed("reading statistics");
+    }
+}
+
+static void count_begin(lab_heap *heap, lab_thread *thread)
+{
+    (void)thread;
+    read_stats(heap, &heap->before);
+    for (lab_pool *pool = heap->pools; pool != NULL; pool = pool->next) {
+        if (pool->on) {
+            lull_pool_stats_read(pool->lull, &pool->before);
+        }
+    }
+}
+
+static void count_pools(lab_heap *heap, lab_pool_counts *counts)
+{
+    *counts = (lab_pool_counts){0};
+    for (const lab_pool *pool = heap->pools; pool != NULL; pool = pool->next) {
+        lull_pool_stats now;
+
+        if (lull_pool_stats_read(pool->lull, &now) != LULL_OK) {
+            lab_lull_failed("reading a pool's statistics");
+        }
+        counts->gets += (int64_t)(now.gets - pool->before.gets);
+        counts->hits += (int64_t)(now.hits - pool->before.hits);
+        counts->misses += (int64_t)(now.misses - pool->before.misses);
+        counts->puts += (int64_t)(now.puts - pool->before.puts);
+        counts->drops += (int64_t)(now.drops - pool->before.drops);
+    }
+}
+
+/* The library's quantiles are of the heap's whole life; see doc/lab.md on setting up. */
+static lab_distribution pauses(const lull_distribution *all)
+{
+    return (lab_distribution){
+        .count = (int64_t)all->count,
+        .sum_ns = (int64_t)all->sum_ns,
+        .p50_ns = (int64_t)all->p50_ns,
+        .p90_ns = (int64_t)all->p90_ns,
+        .p99_ns = (int64_t)all->p99_ns,
+        .p999_ns = (int64_t)all->p999_ns,
+        .max_ns = (int64_t)all->max_ns,
+    };
+}
+
+static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
+{
+    lull_stats now;
+
+    (void)thread;
+    read_stats(heap, &now);
+    result->cycles = (int64_t)(now.cycles - heap->before.cycles);
+    result->gc_cpu_ns = (int64_t)(now.gc_cpu_ns - heap->before.gc_cpu_ns);
+    result->allocated_objects = (int64_t)(now.allocated_objects - heap->before.allocated_objects);
+    result->allocated_bytes = (int64_t)(now.allocated_bytes - heap->before.allocated_bytes);
+    result->pause = pauses(&now.pause);
+    if (now.cycles > 0) {
+        result->live_bytes = (int64_t)now.live_bytes;
+    }
+    if (now.last_mark_objects > 0) {
+        result->mark_ns_per_object = (int64_t)(now.last_mark_cpu_ns * 1000 / now.last_mark_objects);
+    }
+    if (heap->pools_on && heap->pools != NULL) {
+        count_pools(heap, &result->pool);
+    }
+}
+
+const lab_backend lab_backend_lull = {
+    .name = "lull",
+    .label = "lull",
+    .traits = LAB_HAS_MODE | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR,
+    .workloads = lab_workloads_lull,
+    .open = open_heap,
+    .close = close_heap,
+    .attach = attach,
+    .detach = detach,
+    .blocking_begin = blocking_begin,
+    .blocking_end = blocking_end,
+    .count_begin = count_begin,
+    .count_end = count_end,
+    .version = lull_version,
+};
