@@ -1,5 +1,5 @@
 // A histogram of times in nanoseconds: log-linear, 64 steps to a doubling, so a value is known
-// to 1.6 %. Recording is an index and an increment; each goroutine has its own, merged at the end.
+// to 1.6 %, as in bench/distribution.c. Each goroutine has its own; they are merged at the end.
 
 package main
 
@@ -85,14 +85,16 @@ func (h *histogram) quantile(q float64) uint64 {
 	return h.max
 }
 
-// print writes the distribution in microseconds under a key prefix.
-func (h *histogram) print(out *bufio.Writer, prefix string) {
-	us := func(ns uint64) float64 { return float64(ns) / 1000 }
-	fmt.Fprintf(out, "%s_count %d\n", prefix, h.count)
-	fmt.Fprintf(out, "%s_p50 %.3f\n", prefix, us(h.quantile(0.50)))
-	fmt.Fprintf(out, "%s_p90 %.3f\n", prefix, us(h.quantile(0.90)))
-	fmt.Fprintf(out, "%s_p99 %.3f\n", prefix, us(h.quantile(0.99)))
-	fmt.Fprintf(out, "%s_p999 %.3f\n", prefix, us(h.quantile(0.999)))
-	fmt.Fprintf(out, "%s_max %.3f\n", prefix, us(h.max))
-	fmt.Fprintf(out, "%s_sum %.3f\n", prefix, us(h.sum))
+// print writes the distribution under a key; nothing where it is empty.
+func (h *histogram) print(out *bufio.Writer, key string) {
+	if h.count == 0 {
+		return
+	}
+	fmt.Fprintf(out, "%s.count %d\n", key, h.count)
+	fmt.Fprintf(out, "%s.sum_ns %d\n", key, h.sum)
+	fmt.Fprintf(out, "%s.p50_ns %d\n", key, h.quantile(0.50))
+	fmt.Fprintf(out, "%s.p90_ns %d\n", key, h.quantile(0.90))
+	fmt.Fprintf(out, "%s.p99_ns %d\n", key, h.quantile(0.99))
+	fmt.Fprintf(out, "%s.p999_ns %d\n", key, h.quantile(0.999))
+	fmt.Fprintf(out, "%s.max_ns %d\n", key, h.max)
 }

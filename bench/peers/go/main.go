@@ -1,17 +1,15 @@
 // Command lull-peer-go runs the workloads of lull-lab in Go, so that lull can be compared with
-// Go's collector on the same work: the same generator of random numbers, the same sizes and
-// counts, the same checksum.
+// Go's collector on the same work: the same random numbers, sizes, orders and checksums.
 //
-// It is not meant to be called by hand, though it may be: lull-lab starts it once a run and
-// reads "key value" lines from its output. A key that is missing is one that this version of
-// Go cannot tell.
+// lull-lab starts it, once a run; the head of bench/backend.h says how: parameters as key=value
+// words, results as "key value" lines. A key that is missing from the output is one that this
+// version of Go cannot tell.
 //
-// This file is the frame: options, registration, and the order of one run. Each workload is a
-// file of its own that registers itself from init.
+// This file is the frame: parameters, registration, and the order of one run. Each workload is
+// a file of its own that registers itself from init.
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -21,22 +19,21 @@ import (
 	"strings"
 )
 
-// config is what the command line asked for. Zero values mean "the workload's default".
+// config is what decides a run; the fields of lab_params in bench/workload.h.
 type config struct {
-	workload string
-	percent  int     // as debug.SetGCPercent; -1 is off
-	limit    int64   // bytes, soft; 0 is none
-	pools    bool    // reuse with sync.Pool where the workload has something to reuse
-	threads  int     // goroutines that do the work
-	procs    int     // GOMAXPROCS; 0 leaves Go's own choice
-	seed     uint64  // of the random numbers
-	depth    int     // of trees; 0: the workload's default
-	input    string  // a file to work on; "": a generated one
-	rate     float64 // arrivals a second, for open-loop workloads; 0: the workload's default
-	scale    int     // size of the work in percent of the workload's default
+	seed    uint64
+	threads int     // goroutines that do the work; GOMAXPROCS is left alone
+	pools   bool    // whether sync.Pool is used where the workload has something to reuse
+	percent int     // as debug.SetGCPercent; -1 is off
+	limit   int64   // soft memory limit in bytes; 0 is none
+	scale   int     // size of the work in percent of the workload's default
+	depth   int     // quads: of the live tree
+	rate    float64 // open-loop arrivals a second, all workers together; 0: the default
+	run     int     // which repetition this is
+	input   string  // a file, or "" for what the workload generates
 }
 
-// scaled returns base scaled by the scale asked for, at least `least`.
+// scaled returns base scaled by the run's scale, at least `least`.
 func (c *config) scaled(base, least uint64) uint64 {
 	n := base * uint64(c.scale) / 100
 	if n < least {
@@ -45,28 +42,9 @@ func (c *config) scaled(base, least uint64) uint64 {
 	return n
 }
 
-// depthOr returns the depth asked for, or the workload's own.
-func (c *config) depthOr(own int) int {
-	if c.depth > 0 {
-		return c.depth
-	}
-	return own
-}
-
-// result is what a workload hands back. Latency is nil where single operations are not timed.
-type result struct {
-	ops        uint64
-	checksum   uint64
-	latency    *histogram
-	poolGets   uint64 // counted by the workload: sync.Pool itself tells nothing
-	poolMisses uint64
-	poolPuts   uint64
-	report     []string // further "key value" lines, in order
-}
-
-// A runFunc does a workload's work once. What it needs beforehand (an input file, a generated
-// document) it gets from its own prepare step, by calling m.start when that is over: time,
-// cycles and CPU count from there.
+// A runFunc does a workload's work once. It calls m.start when it has what it needs beforehand
+// (an input file, a live tree) and m.stop when the work is done: time, cycles, pauses and CPU
+// are of the part between. What it returns is the sum of its workers.
 type runFunc func(c *config, m *meter) (*result, error)
 
 var workloads = map[string]runFunc{}
@@ -76,91 +54,98 @@ func register(name string, run runFunc) {
 	workloads[name] = run
 }
 
-func workloadNames() string {
+// fail says why the run cannot go on, and ends the program.
+func fail(format string, args ...interface{}) {
+	fmt.Fprintf(os.Stderr, "lull-peer-go: "+format+"\n", args...)
+	os.Exit(1)
+}
+
+func list() {
 	var names []string
 	for name := range workloads {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	return strings.Join(names, ", ")
+	for _, name := range names {
+		fmt.Printf("workload %s\n", name)
+	}
+	fmt.Printf("version %s\n", runtime.Version())
 }
 
-// fail reports a wrong option or input and ends the program as lull-lab does.
-func fail(format string, args ...interface{}) {
-	fmt.Fprintf(os.Stderr, "lull-peer-go: "+format+"\n", args...)
-	os.Exit(2)
+// set gives one parameter its value; false where the word makes no sense.
+func (c *config) set(key, value string) bool {
+	var err error
+	switch key {
+	case "seed":
+		c.seed, err = strconv.ParseUint(value, 10, 64)
+	case "threads":
+		c.threads, err = strconv.Atoi(value)
+	case "pools":
+		c.pools, err = strconv.ParseBool(value)
+	case "percent":
+		c.percent, err = strconv.Atoi(value)
+	case "limit":
+		c.limit, err = strconv.ParseInt(value, 10, 64)
+	case "scale":
+		c.scale, err = strconv.Atoi(value)
+	case "depth":
+		c.depth, err = strconv.Atoi(value)
+	case "rate":
+		c.rate, err = strconv.ParseFloat(value, 64)
+	case "run":
+		c.run, err = strconv.Atoi(value)
+	case "input":
+		c.input = value
+	default:
+		return false
+	}
+	return err == nil
 }
 
-func parsePercent(text string) int {
-	if text == "off" {
-		return -1
+func parse(words []string) *config {
+	c := &config{seed: 1, threads: 1, percent: 100, scale: 100, depth: 10, run: 1}
+	for _, word := range words {
+		at := strings.IndexByte(word, '=')
+		if at < 0 || !c.set(word[:at], word[at+1:]) {
+			fail("%q is no parameter with a value", word)
+		}
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > 100000 {
-		fail("--percent %s: must be 0 to 100000 or off", text)
-	}
-	return n
-}
-
-func parsePools(text string) bool {
-	if text != "on" && text != "off" {
-		fail("--pools %s: must be on or off", text)
-	}
-	return text == "on"
-}
-
-func parseArguments(args []string) *config {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		fail("usage: lull-peer-go WORKLOAD [OPTION]...; workloads: %s", workloadNames())
-	}
-	c := &config{workload: args[0]}
-	flags := flag.NewFlagSet("lull-peer-go", flag.ExitOnError)
-	percent := flags.String("percent", "100", "garbage collection percent, or off")
-	pools := flags.String("pools", "off", "on or off")
-	flags.Int64Var(&c.limit, "limit", 0, "soft memory limit in bytes; 0 is none")
-	flags.IntVar(&c.threads, "threads", 1, "goroutines that do the work")
-	flags.IntVar(&c.procs, "procs", 0, "GOMAXPROCS; 0 is Go's own choice")
-	flags.Uint64Var(&c.seed, "seed", 1, "seed of the random numbers")
-	flags.IntVar(&c.depth, "depth", 0, "depth of trees; 0 is the workload's default")
-	flags.StringVar(&c.input, "input", "", "input file")
-	flags.Float64Var(&c.rate, "rate", 0, "arrivals a second; 0 is the workload's default")
-	flags.IntVar(&c.scale, "scale", 100, "size of the work in percent of the default")
-	_ = flags.Parse(args[1:])
-	if flags.NArg() > 0 {
-		fail("unexpected argument %s", flags.Arg(0))
-	}
-	c.percent = parsePercent(*percent)
-	c.pools = parsePools(*pools)
-	if c.threads < 1 || c.threads > 1024 {
-		fail("--threads %d: must be 1 to 1024", c.threads)
-	}
-	if c.scale < 1 {
-		fail("--scale %d: must be at least 1", c.scale)
-	}
-	if c.procs < 0 || c.depth < 0 || c.limit < 0 || c.rate < 0 {
-		fail("--procs, --depth, --limit and --rate must not be negative")
+	switch {
+	case c.threads < 1 || c.threads > 64:
+		fail("threads=%d: must be 1 to 64", c.threads)
+	case c.percent < -1 || c.percent > 100000:
+		fail("percent=%d: must be -1 to 100000", c.percent)
+	case c.scale < 1 || c.scale > 1000000:
+		fail("scale=%d: must be 1 to 1000000", c.scale)
+	case c.depth < 1 || c.depth > 14:
+		fail("depth=%d: must be 1 to 14", c.depth)
+	case c.limit < 0 || c.rate < 0:
+		fail("limit and rate must not be negative")
 	}
 	return c
 }
 
 func main() {
-	c := parseArguments(os.Args[1:])
-	run, known := workloads[c.workload]
-	if !known {
-		fail("no workload %s; there are: %s", c.workload, workloadNames())
+	if len(os.Args) < 2 {
+		fail("usage: lull-peer-go WORKLOAD [KEY=VALUE]... | list")
 	}
+	if os.Args[1] == "list" {
+		list()
+		return
+	}
+	run, known := workloads[os.Args[1]]
+	if !known {
+		fail("no workload %q; `lull-peer-go list` tells which there are", os.Args[1])
+	}
+	c := parse(os.Args[2:])
 	debug.SetGCPercent(c.percent)
 	if c.limit > 0 {
 		debug.SetMemoryLimit(c.limit)
 	}
-	if c.procs > 0 {
-		runtime.GOMAXPROCS(c.procs)
-	}
 	m := &meter{}
 	r, err := run(c, m)
 	if err != nil {
-		fail("%s: %v", c.workload, err)
+		fail("%s: %v", os.Args[1], err)
 	}
-	m.stop()
-	m.print(r)
+	m.print(c, r)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 	"strings"
@@ -15,23 +14,20 @@ import (
 	"time"
 )
 
-// Metrics by name; which of them exist depends on the version of Go.
+// The runtime's metrics by name; which of them exist depends on the version of Go.
 const (
-	metricCycles   = "/gc/cycles/total:gc-cycles"
-	metricGCCPU    = "/cpu/classes/gc/total:cpu-seconds"
-	metricPauses   = "/sched/pauses/total/gc:seconds"
-	metricPausesGo = "/gc/pauses:seconds" // the older name, up to Go 1.21
+	metricGCCPU     = "/cpu/classes/gc/total:cpu-seconds"
+	metricLive      = "/gc/heap/live:bytes"
+	metricPauses    = "/sched/pauses/total/gc:seconds"
+	metricPausesOld = "/gc/pauses:seconds" // its name up to Go 1.21
 )
 
 // A reading is the state of all counters at one moment.
 type reading struct {
-	wall       time.Time
-	cpu        time.Duration
-	cycles     uint64
-	gcCPU      float64 // seconds; the runtime brings it up to date at the end of a cycle
-	knowsGCCPU bool
-	pauseSum   time.Duration
-	pauses     *metrics.Float64Histogram // nil where unknown
+	wall    time.Time
+	cpu     time.Duration
+	memory  runtime.MemStats
+	metrics map[string]metrics.Value
 }
 
 // A meter takes a reading when the measured part begins and one when it ends.
@@ -39,48 +35,39 @@ type meter struct {
 	begin, end reading
 }
 
-// start begins the measured part. What was done before (reading an input) counts as start-up;
-// a collection clears it away, so that the measured part begins with a small heap.
+// start begins the measured part. A collection first: what it did not make is not its to clear.
 func (m *meter) start() {
 	runtime.GC()
-	m.begin = takeReading()
+	m.begin.take()
 }
 
 func (m *meter) stop() {
-	m.end = takeReading()
+	m.end.take()
 }
 
-func takeReading() reading {
+func (r *reading) take() {
 	samples := []metrics.Sample{
-		{Name: metricCycles}, {Name: metricGCCPU}, {Name: metricPauses}, {Name: metricPausesGo},
+		{Name: metricGCCPU}, {Name: metricLive}, {Name: metricPauses}, {Name: metricPausesOld},
 	}
+	r.wall = time.Now()
+	r.cpu = processCPU()
+	// This stops the world, so that no thread's counts are missing, but not for the collector:
+	// the pauses of the metrics know the difference.
+	runtime.ReadMemStats(&r.memory)
 	metrics.Read(samples)
-	var r reading
-	if samples[0].Value.Kind() == metrics.KindUint64 {
-		r.cycles = samples[0].Value.Uint64()
-	}
-	if samples[1].Value.Kind() == metrics.KindFloat64 {
-		r.gcCPU = samples[1].Value.Float64()
-		r.knowsGCCPU = true
-	}
-	for _, s := range samples[2:] {
-		if r.pauses == nil && s.Value.Kind() == metrics.KindFloat64Histogram {
-			r.pauses = s.Value.Float64Histogram()
+	r.metrics = make(map[string]metrics.Value)
+	for _, s := range samples {
+		if s.Value.Kind() != metrics.KindBad {
+			r.metrics[s.Name] = s.Value
 		}
 	}
-	var gc debug.GCStats
-	debug.ReadGCStats(&gc)
-	r.pauseSum = gc.PauseTotal
-	r.cpu = processCPU()
-	r.wall = time.Now()
-	return r
 }
 
 // processCPU is the user and system time of the process.
 func processCPU() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
+		fail("getrusage: %v", err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
@@ -103,72 +90,71 @@ func peakRSS() (uint64, bool) {
 	return 0, false
 }
 
-func milliseconds(d time.Duration) float64 {
-	return float64(d) / float64(time.Millisecond)
-}
-
 // print writes the run's result, one "key value" a line.
-func (m *meter) print(r *result) {
+func (m *meter) print(c *config, r *result) {
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
-	fmt.Fprintf(out, "go %s\n", runtime.Version())
-	fmt.Fprintf(out, "procs %d\n", runtime.GOMAXPROCS(0))
+	begin, end := &m.begin.memory, &m.end.memory
 	fmt.Fprintf(out, "ops %d\n", r.ops)
 	fmt.Fprintf(out, "checksum %d\n", r.checksum)
-	fmt.Fprintf(out, "wall_ms %.3f\n", milliseconds(m.end.wall.Sub(m.begin.wall)))
-	fmt.Fprintf(out, "cpu_ms %.3f\n", milliseconds(m.end.cpu-m.begin.cpu))
-	if m.end.knowsGCCPU {
-		fmt.Fprintf(out, "gc_cpu_ms %.3f\n", 1000*(m.end.gcCPU-m.begin.gcCPU))
-	}
-	fmt.Fprintf(out, "cycles %d\n", m.end.cycles-m.begin.cycles)
+	fmt.Fprintf(out, "wall_ns %d\n", m.end.wall.Sub(m.begin.wall).Nanoseconds())
+	fmt.Fprintf(out, "cpu_ns %d\n", (m.end.cpu - m.begin.cpu).Nanoseconds())
+	fmt.Fprintf(out, "cycles %d\n", end.NumGC-begin.NumGC)
+	fmt.Fprintf(out, "allocated_objects %d\n", end.Mallocs-begin.Mallocs)
+	fmt.Fprintf(out, "allocated_bytes %d\n", end.TotalAlloc-begin.TotalAlloc)
 	if peak, known := peakRSS(); known {
 		fmt.Fprintf(out, "peak_rss_bytes %d\n", peak)
 	}
-	m.printPauses(out)
-	if r.latency != nil {
-		r.latency.print(out, "latency")
+	m.printMetrics(out)
+	r.print(out, c.pools)
+}
+
+func (m *meter) printMetrics(out *bufio.Writer) {
+	if before, known := m.begin.metrics[metricGCCPU]; known {
+		seconds := m.end.metrics[metricGCCPU].Float64() - before.Float64()
+		fmt.Fprintf(out, "gc_cpu_ns %.0f\n", seconds*1e9)
 	}
-	if r.poolGets > 0 {
-		fmt.Fprintf(out, "pool_gets %d\n", r.poolGets)
-		fmt.Fprintf(out, "pool_misses %d\n", r.poolMisses)
-		fmt.Fprintf(out, "pool_puts %d\n", r.poolPuts)
+	if live, known := m.end.metrics[metricLive]; known {
+		fmt.Fprintf(out, "live_bytes %d\n", live.Uint64())
 	}
-	for _, line := range r.report {
-		fmt.Fprintln(out, line)
+	for _, name := range []string{metricPauses, metricPausesOld} {
+		if before, known := m.begin.metrics[name]; known {
+			after := m.end.metrics[name].Float64Histogram()
+			sum := m.end.memory.PauseTotalNs - m.begin.memory.PauseTotalNs
+			printPauses(out, before.Float64Histogram(), after, sum)
+			return
+		}
 	}
 }
 
-// printPauses writes the distribution of stop-the-world times between the two readings, in
-// microseconds. The runtime keeps it in buckets: the quantiles are the upper bounds of theirs.
-func (m *meter) printPauses(out *bufio.Writer) {
-	if m.end.pauses == nil || m.begin.pauses == nil {
-		return
-	}
-	counts := make([]uint64, len(m.end.pauses.Counts))
+// printPauses writes the distribution of the pauses between two readings. The runtime keeps
+// them in buckets: each quantile, the maximum too, is the upper bound of its bucket, up to an
+// eighth too large. The sum is exact.
+func printPauses(out *bufio.Writer, before, after *metrics.Float64Histogram, sum uint64) {
+	counts := make([]uint64, len(after.Counts))
 	var total uint64
 	for i := range counts {
-		counts[i] = m.end.pauses.Counts[i] - m.begin.pauses.Counts[i]
+		counts[i] = after.Counts[i] - before.Counts[i]
 		total += counts[i]
 	}
-	quantile := func(q float64) float64 {
+	quantile := func(q float64) int64 {
 		rank := uint64(q*float64(total) + 0.5)
 		var seen uint64
 		for i, n := range counts {
 			seen += n
 			if n > 0 && seen >= rank {
-				return bucketLimit(m.end.pauses.Buckets, i) * 1e6
+				return int64(bucketLimit(after.Buckets, i) * 1e9)
 			}
 		}
 		return 0
 	}
-	fmt.Fprintf(out, "pause_count %d\n", total)
-	fmt.Fprintf(out, "pause_p50 %.3f\n", quantile(0.50))
-	fmt.Fprintf(out, "pause_p90 %.3f\n", quantile(0.90))
-	fmt.Fprintf(out, "pause_p99 %.3f\n", quantile(0.99))
-	fmt.Fprintf(out, "pause_p999 %.3f\n", quantile(0.999))
-	fmt.Fprintf(out, "pause_max %.3f\n", quantile(1))
-	sum := m.end.pauseSum - m.begin.pauseSum
-	fmt.Fprintf(out, "pause_sum %.3f\n", float64(sum)/float64(time.Microsecond))
+	fmt.Fprintf(out, "pause.count %d\n", total)
+	fmt.Fprintf(out, "pause.sum_ns %d\n", sum)
+	fmt.Fprintf(out, "pause.p50_ns %d\n", quantile(0.50))
+	fmt.Fprintf(out, "pause.p90_ns %d\n", quantile(0.90))
+	fmt.Fprintf(out, "pause.p99_ns %d\n", quantile(0.99))
+	fmt.Fprintf(out, "pause.p999_ns %d\n", quantile(0.999))
+	fmt.Fprintf(out, "pause.max_ns %d\n", quantile(1))
 }
 
 // bucketLimit is the upper bound of bucket i, or its lower bound where that is infinite.
