@@ -37,7 +37,7 @@ enum lull__event_id {
 
 /* LULL__EVENT_FIELDS_pause and so on: how many fields each event has. */
 enum {
-#define FIELD(name, ...) 0
+#define FIELD(name, ...)       0
 #define LULL__EVENT(name, ...) LULL__EVENT_FIELDS_##name = sizeof((const char[]){__VA_ARGS__}),
 #include "event.def"
 #undef LULL__EVENT
@@ -53,10 +53,13 @@ enum lull__counter {
 };
 
 /* The histograms: one a pause kind, from LULL__TIME_PAUSE, and the time to stop. */
+enum { LULL__TIME_PAUSE, LULL__TIME_TO_STOP = LULL__TIME_PAUSE + LULL_PAUSE_KINDS, LULL__TIMES };
+
+/* The arrays by size class. */
 enum {
-    LULL__TIME_PAUSE,
-    LULL__TIME_TO_STOP = LULL__TIME_PAUSE + LULL_PAUSE_KINDS,
-    LULL__TIMES
+    LULL__CLASS_allocated, /* objects */
+    LULL__CLASS_freed,     /* objects */
+    LULL__CLASS_ARRAYS
 };
 
 /* One of the two places a receiver may stand in; see lull__events_subscribe. */
@@ -68,24 +71,23 @@ struct lull__subscription {
 /* What a heap has of its stream. All zero is valid: nothing happened yet. */
 struct lull__events {
     _Atomic uint64_t counter[LULL__COUNTERS];
-    _Atomic uint64_t happened[LULL__EVENTS];         /* how often, by event */
-    _Atomic uint64_t allocated[LULL_STATS_CLASSES];  /* objects, by size class */
-    _Atomic uint64_t freed[LULL_STATS_CLASSES];      /* objects, by size class */
+    _Atomic uint64_t happened[LULL__EVENTS]; /* how often, by event */
+    _Atomic uint64_t by_class[LULL__CLASS_ARRAYS][LULL_STATS_CLASSES];
     struct lull__histogram time[LULL__TIMES];
-    struct lull__subscription subscription[2];       /* [turn & 1] holds; the other is spare */
-    _Atomic uint32_t turn;                           /* subscriptions made; wraps */
+    struct lull__subscription subscription[2]; /* [turn & 1] holds; the other is spare */
+    _Atomic uint32_t turn;                     /* subscriptions made; wraps */
 };
 
 /* lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, ns): emits one event, its fields
  * in the table's order. `thread` is the number of the mutator thread it is about, 0 for none.
  * Threads: any. Time: some ns a feed; the subscriber's with one. */
-#define lull__emit(events, name, thread, ...)                                                      \
-    do {                                                                                           \
-        _Static_assert(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t) ==               \
-                           LULL__EVENT_FIELDS_##name,                                              \
-                       "the number of fields of event " #name " in event.def");                    \
-        lull__event_emit((events), LULL__EVENT_##name, (thread),                                   \
-                         (const uint64_t[LULL_EVENT_FIELDS]){__VA_ARGS__});                        \
+#define lull__emit(events, name, thread, ...)                                        \
+    do {                                                                             \
+        _Static_assert(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t) == \
+                           LULL__EVENT_FIELDS_##name,                                \
+                       "the number of fields of event " #name " in event.def");      \
+        lull__event_emit((events), LULL__EVENT_##name, (thread),                     \
+                         (const uint64_t[LULL_EVENT_FIELDS]){__VA_ARGS__});          \
     } while (0)
 
 void lull__event_emit(struct lull__events *events, enum lull__event_id id, uint32_t thread,
@@ -93,9 +95,9 @@ void lull__event_emit(struct lull__events *events, enum lull__event_id id, uint3
 
 /* lull__count(&heap->events, live_bytes): a counter's value; lull__happened(&heap->events,
  * cycle_end): how often an event happened. */
-#define lull__count(events, name)                                                                  \
+#define lull__count(events, name) \
     atomic_load_explicit(&(events)->counter[LULL__COUNTER_##name], memory_order_relaxed)
-#define lull__happened(events, name)                                                               \
+#define lull__happened(events, name) \
     atomic_load_explicit(&(events)->happened[LULL__EVENT_##name], memory_order_relaxed)
 
 /* What the counters say together. heap: live by the last cycle + allocated since; idle: resident

@@ -23,12 +23,12 @@
 
 #define LULL__HISTOGRAM_SUB_BITS 5
 #define LULL__HISTOGRAM_MAX_BITS 43 /* values below 2^43 have their own buckets */
-#define LULL__HISTOGRAM_BUCKETS                                                                    \
+#define LULL__HISTOGRAM_BUCKETS \
     ((LULL__HISTOGRAM_MAX_BITS - LULL__HISTOGRAM_SUB_BITS + 1) << LULL__HISTOGRAM_SUB_BITS)
 
 struct lull__histogram {
-    _Atomic uint64_t max_ns; /* exact; written before the bucket is */
-    _Atomic uint64_t sum_ns; /* exact; wraps after 584 years of pauses */
+    _Atomic uint64_t max_ns;                          /* exact; written before the bucket is */
+    _Atomic uint64_t sum_ns;                          /* exact; wraps after 584 years of pauses */
     _Atomic uint64_t bucket[LULL__HISTOGRAM_BUCKETS]; /* values counted, never taken back */
 };
 
@@ -41,7 +41,8 @@ void lull__histogram_record(struct lull__histogram *h, uint64_t ns);
  * not. Time: two passes over the buckets. */
 void lull__histogram_read(const struct lull__histogram *h, lull_distribution *out);
 
-/* Adds what `src` counted to `dst`; others may record to both meanwhile. */
+/* Adds what `src` counted to `dst`. Others may record to `src` meanwhile; nobody else uses
+ * `dst`. */
 void lull__histogram_add(struct lull__histogram *dst, const struct lull__histogram *src);
 
 #endif

@@ -21,11 +21,11 @@
 
 #include <lull/heap.h>
 
-#define LULL__PERCENT_MAX 100000
-#define LULL__MARKERS_MAX 64
+#define LULL__PERCENT_MAX      100000
+#define LULL__MARKERS_MAX      64
 #define LULL__HEAP_MIN_DEFAULT ((size_t)4 << 20)
-#define LULL__RESERVE_MIN ((size_t)1 << 20)
-#define LULL__RESERVE_MAX ((size_t)1 << 46) /* more than half of a 47-bit user space */
+#define LULL__RESERVE_MIN      ((size_t)1 << 20)
+#define LULL__RESERVE_MAX      ((size_t)1 << 46) /* more than half of a 47-bit user space */
 
 /* Writes the options that hold to *out: the defaults where `given` is NULL, or what it says,
  * overridden by the environment where use_environment is set.

@@ -46,17 +46,17 @@
 
 #define LULL__PACER_NEVER UINT64_MAX /* a goal or trigger that no heap reaches */
 
-#define LULL__PACER_BUCKET_NS 1000000000u      /* a second of holding threads, ahead of half */
+#define LULL__PACER_BUCKET_NS        1000000000u /* a second of holding threads, ahead of half */
 #define LULL__PACER_HEADROOM_PERCENT 3
-#define LULL__PACER_HEADROOM_MIN LULL__MIB
-#define LULL__PACER_BYTES_PER_MARKER 5000000u  /* live bytes that keep one marker busy */
-#define LULL__PACER_MARKERS_MAX 8
+#define LULL__PACER_HEADROOM_MIN     LULL__MIB
+#define LULL__PACER_BYTES_PER_MARKER 5000000u /* live bytes that keep one marker busy */
+#define LULL__PACER_MARKERS_MAX      8
 
 /* The pacer's state. Its writers hold the heap's lock or run while all threads are held. */
 struct lull__pacer {
     /* The knobs; set by lull__pacer_init and the setters. */
-    int gc_percent;        /* 0 to 100000, or LULL_PERCENT_OFF */
-    uint64_t limit_bytes;  /* soft limit on system_bytes; 0: none */
+    int gc_percent;       /* 0 to 100000, or LULL_PERCENT_OFF */
+    uint64_t limit_bytes; /* soft limit on system_bytes; 0: none */
     uint64_t heap_min_bytes;
 
     /* As of the last cycle; set by lull__pacer_cycle_end; 0 before the first. */
@@ -113,12 +113,12 @@ uint64_t lull__pacer_retain(const struct lull__pacer *p, uint64_t in_use_bytes);
 
 /* How fast the scavenger may work: 1 % of a CPU. Its only user is the scavenger. */
 struct lull__scavenge_rate {
-    int64_t credit_ns;    /* CPU time it may spend now; negative: it spent too much */
-    uint64_t ns_per_mib;  /* what releasing a MiB takes, moving average */
+    int64_t credit_ns;   /* CPU time it may spend now; negative: it spent too much */
+    uint64_t ns_per_mib; /* what releasing a MiB takes, moving average */
 };
 
 #define LULL__SCAVENGE_CREDIT_MAX_NS 1000000
-#define LULL__SCAVENGE_NS_PER_MIB 71000u /* to begin with; measured: 73 ms a GiB */
+#define LULL__SCAVENGE_NS_PER_MIB    71000u /* to begin with; measured: 73 ms a GiB */
 
 void lull__scavenge_rate_init(struct lull__scavenge_rate *r);
 
