@@ -2,14 +2,14 @@
  *
  * CONTRACT
  *
- * A workload is one file, bench/workload_NAME.c. It includes this header, uses no other way to
+ * A workload is one file, bench/workload_ID.c. It includes this header, uses no other way to
  * get memory for what is measured, and ends with one definition:
  *
- *     LAB_WORKLOAD(NAME, unit, summary, traits, run_function);
+ *     LAB_WORKLOAD(ID, "name", "unit", "summary", traits, run_function);
  *
  * The file is compiled once for each backend, which one a macro of the build says
  * (LAB_BACKEND_LULL, LAB_BACKEND_BOEHM, LAB_BACKEND_MALLOC), so that no call in a measured loop
- * is indirect. Everything else in it is static. A new workload gets a line in
+ * is indirect. Everything else in it is static. A new workload gets LAB_WORKLOAD_ENTRY(ID) in
  * bench/workloads.def, its file in lab_workload_sources of bench/Makefile.inc, and its twin in
  * bench/peers/go.
  *
@@ -55,7 +55,7 @@
  *
  * THE PEER IN GO
  *
- * The lab starts `lull-peer-go` with the workload's name and the parameters, each as one word:
+ * The lab starts `lull-peer-go` with the workload's NAME and the parameters, each as one word:
  *
  *     lull-peer-go NAME seed=1 threads=2 pools=1 percent=100 limit=0 scale=100 depth=10
  *                  rate=0 run=1 input=
@@ -124,12 +124,12 @@ enum {
 #define LAB__JOIN(a, b)          a##_##b
 #define LAB__NAME(name, backend) LAB__JOIN(lab_workload_##name, backend)
 
-/* The one thing a workload's file exports: lab_workload_NAME_BACKEND. NAME is a C identifier;
- * underscores in it are shown as dashes. */
-#define LAB_WORKLOAD(NAME, UNIT, SUMMARY, TRAITS, RUN)           \
-    extern const lab_workload LAB__NAME(NAME, LAB_BACKEND_NAME); \
-    const lab_workload LAB__NAME(NAME, LAB_BACKEND_NAME) = {     \
-        .name = #NAME, .unit = UNIT, .summary = SUMMARY, .traits = TRAITS, .run = RUN}
+/* The one thing a workload's file exports: lab_workload_ID_BACKEND. NAME is what people and the
+ * peers in other languages call it: "binary-trees" where ID is binary_trees. */
+#define LAB_WORKLOAD(ID, NAME, UNIT, SUMMARY, TRAITS, RUN)     \
+    extern const lab_workload LAB__NAME(ID, LAB_BACKEND_NAME); \
+    const lab_workload LAB__NAME(ID, LAB_BACKEND_NAME) = {     \
+        .name = NAME, .unit = UNIT, .summary = SUMMARY, .traits = TRAITS, .run = RUN}
 
 /* The hot side: static inline functions, one header a backend. The harness, compiled once,
  * takes none. */

@@ -79,5 +79,5 @@ static int run_buffers(lab_run *run)
     return status;
 }
 
-LAB_WORKLOAD(buffers, "buffer", "1 KiB byte buffers: take, fill, sum, give back",
+LAB_WORKLOAD(buffers, "buffers", "buffer", "1 KiB byte buffers: take, fill, sum, give back",
              LAB_HAS_POOLS | LAB_HAS_THREADS, run_buffers);
