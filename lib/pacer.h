@@ -10,8 +10,8 @@
  *   goal      = min(goal_P, goal_L)
  *   goal_P    = max(live + (live + stacks + globals) · percent / 100, heap_min · percent / 100)
  *               without end where percent is off
- *   goal_L    = max(live, room − headroom), room − headroom at least headroom; without end where
- *               there is no limit
+ *   goal_L    = max(live, room − headroom, headroom); live where there is no room; without end
+ *               where there is no limit
  *   room      = limit − overhead − max(system − limit, 0), at least 0
  *   headroom  = max(3 % of room, 1 MiB)
  *   trigger   = goal: the program stands still while a cycle runs, so the heap does not grow in
@@ -34,7 +34,8 @@
  *
  * What the scavenger leaves resident, and how fast it works:
  *
- *   retain    = 1.1 · in_use · goal / last_goal, at most 95 % of the limit − overhead
+ *   retain    = 1.1 · in_use · goal / last_goal, at most 95 % of the limit − overhead; where the
+ *               last cycle had no goal, 1.1 · in_use
  *   credit    = credit + elapsed / 100 − time spent, at most 1 ms
  *   budget    = credit / cost, cost a moving average of what releasing a byte took
  *
@@ -51,6 +52,7 @@
 #define LULL__PACER_HEADROOM_MIN     LULL__MIB
 #define LULL__PACER_BYTES_PER_MARKER 5000000u /* live bytes that keep one marker busy */
 #define LULL__PACER_MARKERS_MAX      8
+#define LULL__PACER_RETAIN_PERCENT   95 /* of the limit */
 
 /* The pacer's state. Its writers hold the heap's lock or run while all threads are held. */
 struct lull__pacer {
@@ -99,9 +101,6 @@ void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle
 
 /* Heap bytes at which the next cycle begins, or LULL__PACER_NEVER. */
 uint64_t lull__pacer_trigger(const struct lull__pacer *p);
-
-/* Whether the limiter lets the goal pass the limit. */
-bool lull__pacer_is_limiting(const struct lull__pacer *p);
 
 /* Threads that mark: `requested`, or where that is 0 min(processors, live / 5 MB, 8), at least
  * 1. live_bytes: what the last cycle marked, or a better guess. */

@@ -1,0 +1,181 @@
+/* pacer.c -- the formulas of pacer.h, each as a function that saturates. */
+#include "pacer.h"
+
+#include <lull/heap.h>
+
+/* Wide enough for any product of two inputs. */
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t narrow(wide value)
+{
+    return value > UINT64_MAX ? UINT64_MAX : (uint64_t)value;
+}
+
+/* a * b / c, rounded down; c > 0. */
+static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
+{
+    return narrow((wide)a * b / c);
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+    return narrow((wide)a + b);
+}
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- the goal ---- */
+
+static uint64_t percent_goal(const struct lull__pacer *p)
+{
+    wide scanned = (wide)p->live_bytes + p->stack_bytes + p->global_bytes;
+    uint64_t percent = (uint64_t)p->gc_percent;
+
+    if (p->gc_percent == LULL_PERCENT_OFF) {
+        return LULL__PACER_NEVER;
+    }
+    return most(narrow(p->live_bytes + scanned * percent / 100),
+                scale(p->heap_min_bytes, percent, 100));
+}
+
+static uint64_t limit_goal(const struct lull__pacer *p)
+{
+    uint64_t overage = minus(p->system_bytes, p->limit_bytes);
+    uint64_t room = minus(p->limit_bytes, plus(p->overhead_bytes, overage));
+    uint64_t headroom =
+        most(scale(room, LULL__PACER_HEADROOM_PERCENT, 100), LULL__PACER_HEADROOM_MIN);
+    uint64_t goal = room == 0 ? 0 : most(minus(room, headroom), headroom);
+
+    if (p->limit_bytes == 0) {
+        return LULL__PACER_NEVER;
+    }
+    if (p->bucket_ns == LULL__PACER_BUCKET_NS) {
+        goal = most(goal, plus(p->live_bytes, p->step_bytes));
+    }
+    return most(goal, p->live_bytes);
+}
+
+static void set_goal(struct lull__pacer *p)
+{
+    p->goal_bytes = least(percent_goal(p), limit_goal(p));
+    LULL_ASSERT_VALUES(p->goal_bytes >= p->live_bytes, p->goal_bytes, p->live_bytes);
+}
+
+void lull__pacer_init(struct lull__pacer *p, int gc_percent, uint64_t limit_bytes,
+                      uint64_t heap_min_bytes)
+{
+    *p = (struct lull__pacer){
+        .gc_percent = gc_percent,
+        .limit_bytes = limit_bytes,
+        .heap_min_bytes = heap_min_bytes,
+    };
+    set_goal(p);
+    p->last_goal_bytes = p->goal_bytes;
+}
+
+void lull__pacer_set_percent(struct lull__pacer *p, int gc_percent)
+{
+    p->gc_percent = gc_percent;
+    set_goal(p);
+}
+
+void lull__pacer_set_limit(struct lull__pacer *p, uint64_t limit_bytes)
+{
+    p->limit_bytes = limit_bytes;
+    set_goal(p);
+}
+
+uint64_t lull__pacer_trigger(const struct lull__pacer *p)
+{
+    return p->goal_bytes;
+}
+
+/* ---- the limiter ---- */
+
+static void fill_bucket(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
+{
+    uint64_t running_ns = minus(cycle->elapsed_ns, cycle->held_ns);
+
+    p->bucket_ns =
+        least(minus(plus(p->bucket_ns, cycle->held_ns), running_ns), LULL__PACER_BUCKET_NS);
+    p->step_bytes = scale(cycle->allocated_bytes, cycle->held_ns, most(running_ns, 1));
+}
+
+void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
+{
+    p->live_bytes = cycle->live_bytes;
+    p->stack_bytes = cycle->stack_bytes;
+    p->global_bytes = cycle->global_bytes;
+    p->system_bytes = cycle->system_bytes;
+    p->overhead_bytes = cycle->overhead_bytes;
+    p->last_goal_bytes = p->goal_bytes;
+    fill_bucket(p, cycle);
+    set_goal(p);
+}
+
+/* ---- markers ---- */
+
+unsigned lull__pacer_markers(unsigned requested, unsigned processors, uint64_t live_bytes)
+{
+    uint64_t useful = least(live_bytes / LULL__PACER_BYTES_PER_MARKER, LULL__PACER_MARKERS_MAX);
+
+    if (requested != 0) {
+        return requested;
+    }
+    return (unsigned)most(least(processors, useful), 1);
+}
+
+/* ---- returning memory ---- */
+
+uint64_t lull__pacer_retain(const struct lull__pacer *p, uint64_t in_use_bytes)
+{
+    bool comparable = p->last_goal_bytes != 0 && p->last_goal_bytes != LULL__PACER_NEVER;
+    uint64_t expected =
+        comparable ? scale(in_use_bytes, p->goal_bytes, p->last_goal_bytes) : in_use_bytes;
+    uint64_t retain = scale(expected, 11, 10);
+
+    if (p->limit_bytes == 0) {
+        return retain;
+    }
+    return least(retain,
+                 minus(scale(p->limit_bytes, LULL__PACER_RETAIN_PERCENT, 100), p->overhead_bytes));
+}
+
+void lull__scavenge_rate_init(struct lull__scavenge_rate *r)
+{
+    *r = (struct lull__scavenge_rate){.ns_per_mib = LULL__SCAVENGE_NS_PER_MIB};
+}
+
+uint64_t lull__scavenge_rate_budget(struct lull__scavenge_rate *r, uint64_t elapsed_ns)
+{
+    /* No overflow: credit_ns never exceeds a millisecond. */
+    r->credit_ns += (int64_t)(elapsed_ns / 100);
+    if (r->credit_ns > LULL__SCAVENGE_CREDIT_MAX_NS) {
+        r->credit_ns = LULL__SCAVENGE_CREDIT_MAX_NS;
+    }
+    return r->credit_ns <= 0 ? 0 : scale((uint64_t)r->credit_ns, LULL__MIB, r->ns_per_mib);
+}
+
+void lull__scavenge_rate_spent(struct lull__scavenge_rate *r, uint64_t bytes, uint64_t ns)
+{
+    if (__builtin_sub_overflow(r->credit_ns, least(ns, INT64_MAX), &r->credit_ns)) {
+        r->credit_ns = INT64_MIN;
+    }
+    if (bytes != 0) {
+        r->ns_per_mib =
+            most(r->ns_per_mib - r->ns_per_mib / 8 + scale(ns, LULL__MIB, bytes) / 8, 1);
+    }
+}
