@@ -102,7 +102,7 @@ missing_packages()
     local package
     for package in "$@"; do
         case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true) in
-        *installed) ;;
+        installed) ;;
         *) echo "$package" ;;
         esac
     done
