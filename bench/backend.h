@@ -37,11 +37,14 @@
  *   lab_blocking_begin(t), lab_blocking_end(t)
  *                                 around sleeps, joins, and locks that others may hold long:
  *                                 no object is touched in between
+ *   lab_lock(t, mutex), lab_unlock(mutex)
+ *                                 a lock held for about 1 µs, nothing allocated meanwhile
  *   lab_safepoint(t)              in loops of over about 1 ms that allocate nothing
  *
  *   lab_pool_open(heap, name, type)  a pool of objects of a leaf or record type, for setting up
  *   lab_take(t, pool)             with pools on: an object that was given back, as it was, or a
- *                                 new one. With pools off: a new one. Contents not stated.
+ *                                 new one. With pools off: a new one. A new one of a record type
+ *                                 is zeroed, the contents of a new leaf are not stated.
  *   lab_give(t, pool, object)     with pools on: back into the pool. With pools off: lab_free.
  *
  * What is compared must be the same work: all randomness comes from bench/random.h seeded by
@@ -67,7 +70,7 @@
  * `key value`, in any order, each value one decimal integer, and exits 0; what it cannot tell
  * it leaves out. Keys are the fields of lab_result; a distribution's are pause.count,
  * pause.sum_ns, pause.p50_ns, pause.p90_ns, pause.p99_ns, pause.p999_ns, pause.max_ns, and so
- * for latency and metered; pool.gets, pool.hits, pool.misses, pool.puts, pool.drops. checksum is
+ * for latency and service; pool.gets, pool.hits, pool.misses, pool.puts, pool.drops. checksum is
  * unsigned. On failure it says why on stderr and exits 1. `lull-peer-go list` prints one
  * `workload NAME` a line for those it has, and `version go1.27` as a last line.
  * It times what the C workload times. Its pauses are those of stopping the world; gc_cpu_ns is
@@ -103,32 +106,32 @@ enum {
     LAB_IS_COLLECTOR = 1 << 3 /* so cycles and pauses are to be expected */
 };
 
-#define LAB_RECORD(heap, T, ...)                                                           \
-    lab_type_record((heap), #T, sizeof(T), (const size_t[]){LAB__OFFSETS(T, __VA_ARGS__)}, \
+#define LAB_RECORD(heap, T, ...)                                                                   \
+    lab_type_record((heap), #T, sizeof(T), (const size_t[]){LAB__OFFSETS(T, __VA_ARGS__)},         \
                     sizeof((const size_t[]){LAB__OFFSETS(T, __VA_ARGS__)}) / sizeof(size_t))
 
-#define LAB__O1(T, f)                                   offsetof(T, f)
-#define LAB__O2(T, f, ...)                              offsetof(T, f), LAB__O1(T, __VA_ARGS__)
-#define LAB__O3(T, f, ...)                              offsetof(T, f), LAB__O2(T, __VA_ARGS__)
-#define LAB__O4(T, f, ...)                              offsetof(T, f), LAB__O3(T, __VA_ARGS__)
-#define LAB__O5(T, f, ...)                              offsetof(T, f), LAB__O4(T, __VA_ARGS__)
-#define LAB__O6(T, f, ...)                              offsetof(T, f), LAB__O5(T, __VA_ARGS__)
-#define LAB__O7(T, f, ...)                              offsetof(T, f), LAB__O6(T, __VA_ARGS__)
-#define LAB__O8(T, f, ...)                              offsetof(T, f), LAB__O7(T, __VA_ARGS__)
+#define LAB__O1(T, f) offsetof(T, f)
+#define LAB__O2(T, f, ...) offsetof(T, f), LAB__O1(T, __VA_ARGS__)
+#define LAB__O3(T, f, ...) offsetof(T, f), LAB__O2(T, __VA_ARGS__)
+#define LAB__O4(T, f, ...) offsetof(T, f), LAB__O3(T, __VA_ARGS__)
+#define LAB__O5(T, f, ...) offsetof(T, f), LAB__O4(T, __VA_ARGS__)
+#define LAB__O6(T, f, ...) offsetof(T, f), LAB__O5(T, __VA_ARGS__)
+#define LAB__O7(T, f, ...) offsetof(T, f), LAB__O6(T, __VA_ARGS__)
+#define LAB__O8(T, f, ...) offsetof(T, f), LAB__O7(T, __VA_ARGS__)
 #define LAB__PICK(T, a, b, c, d, e, f, g, h, NAME, ...) NAME
-#define LAB__OFFSETS(T, ...)                                                                 \
-    LAB__PICK(T, __VA_ARGS__, LAB__O8, LAB__O7, LAB__O6, LAB__O5, LAB__O4, LAB__O3, LAB__O2, \
-              LAB__O1, 0)                                                                    \
+#define LAB__OFFSETS(T, ...)                                                                       \
+    LAB__PICK(T, __VA_ARGS__, LAB__O8, LAB__O7, LAB__O6, LAB__O5, LAB__O4, LAB__O3, LAB__O2,       \
+              LAB__O1, 0)                                                                          \
     (T, __VA_ARGS__)
 
-#define LAB__JOIN(a, b)          a##_##b
+#define LAB__JOIN(a, b) a##_##b
 #define LAB__NAME(name, backend) LAB__JOIN(lab_workload_##name, backend)
 
 /* The one thing a workload's file exports: lab_workload_ID_BACKEND. NAME is what people and the
  * peers in other languages call it: "binary-trees" where ID is binary_trees. */
-#define LAB_WORKLOAD(ID, NAME, UNIT, SUMMARY, TRAITS, RUN)     \
-    extern const lab_workload LAB__NAME(ID, LAB_BACKEND_NAME); \
-    const lab_workload LAB__NAME(ID, LAB_BACKEND_NAME) = {     \
+#define LAB_WORKLOAD(ID, NAME, UNIT, SUMMARY, TRAITS, RUN)                                         \
+    extern const lab_workload LAB__NAME(ID, LAB_BACKEND_NAME);                                     \
+    const lab_workload LAB__NAME(ID, LAB_BACKEND_NAME) = {                                         \
         .name = NAME, .unit = UNIT, .summary = SUMMARY, .traits = TRAITS, .run = RUN}
 
 /* The hot side: static inline functions, one header a backend. The harness, compiled once,
@@ -139,6 +142,25 @@ enum {
 #include "backend_boehm.h"
 #elif defined(LAB_BACKEND_MALLOC)
 #include "backend_malloc.h"
+#endif
+
+#ifdef LAB_BACKEND_NAME
+#include <pthread.h>
+
+/* Waits in a blocking section only where it must wait. */
+static inline void lab_lock(lab_thread *t, pthread_mutex_t *mutex)
+{
+    if (pthread_mutex_trylock(mutex) != 0) {
+        lab_blocking_begin(t);
+        pthread_mutex_lock(mutex);
+        lab_blocking_end(t);
+    }
+}
+
+static inline void lab_unlock(pthread_mutex_t *mutex)
+{
+    pthread_mutex_unlock(mutex);
+}
 #endif
 
 #endif

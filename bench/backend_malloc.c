@@ -16,7 +16,7 @@ struct lab_heap {
     bool pools_on;
 };
 
-const lab_type *lab_malloc_type(lab_heap *heap, size_t size)
+const lab_type *lab_malloc_type(lab_heap *heap, size_t size, bool leaf)
 {
     struct lab_type *type = &heap->type[heap->type_count++];
 
@@ -25,6 +25,7 @@ const lab_type *lab_malloc_type(lab_heap *heap, size_t size)
         abort();
     }
     type->size = size;
+    type->leaf = leaf;
     return type;
 }
 
@@ -38,6 +39,7 @@ lab_pool *lab_malloc_pool(lab_heap *heap, const lab_type *type)
     }
     pthread_mutex_init(&pool->depot.lock, NULL);
     pool->size = type->size;
+    pool->leaf = type->leaf;
     pool->on = heap->pools_on;
     pool->index = heap->pool_count;
     heap->pool[heap->pool_count++] = pool;

@@ -11,15 +11,16 @@
 
 #define LAB_BACKEND_NAME malloc
 
-/* A type is its size. */
 struct lab_type {
     size_t size;
+    bool leaf;
 };
 
 struct lab_pool {
     struct lab_depot depot;
     size_t size;
     unsigned index; /* in lab_thread.magazine */
+    bool leaf;
     bool on;
 };
 
@@ -28,7 +29,7 @@ struct lab_thread {
     struct lab_magazine magazine[LAB_MAGAZINE_POOLS];
 };
 
-const lab_type *lab_malloc_type(lab_heap *heap, size_t size);
+const lab_type *lab_malloc_type(lab_heap *heap, size_t size, bool leaf);
 lab_pool *lab_malloc_pool(lab_heap *heap, const lab_type *type);
 void **lab_malloc_grow(void **old, size_t old_count, size_t count);
 
@@ -43,14 +44,14 @@ static inline void *lab__got(void *object, size_t bytes)
 static inline const lab_type *lab_type_leaf(lab_heap *heap, const char *name, size_t size)
 {
     (void)name;
-    return lab_malloc_type(heap, size);
+    return lab_malloc_type(heap, size, true);
 }
 
 static inline const lab_type *lab_type_record(lab_heap *heap, const char *name, size_t size,
                                               const size_t *offsets, size_t count)
 {
-    (void)name, (void)offsets, (void)count;
-    return lab_malloc_type(heap, size);
+    (void)name, (void)offsets;
+    return lab_malloc_type(heap, size, count == 0);
 }
 
 static inline void *lab_new(lab_thread *t, const lab_type *type)
@@ -135,7 +136,7 @@ static inline void *lab_take(lab_thread *t, lab_pool *pool)
             return object;
         }
     }
-    return lab__got(malloc(pool->size), pool->size);
+    return lab__got(pool->leaf ? malloc(pool->size) : calloc(1, pool->size), pool->size);
 }
 
 static inline void lab_give(lab_thread *t, lab_pool *pool, void *object)

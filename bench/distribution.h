@@ -1,8 +1,8 @@
 /* distribution.h -- distributions of times: gathered in a histogram, reported as quantiles.
  *
- * A histogram in the manner of HDR (Tene): buckets of equal relative width, here 64 to each
- * doubling, so a quantile is right to 1.6 % from 1 ns to 18 minutes, in 15 KiB. Count, sum and
- * maximum are exact. One writer at a time; merge to combine. */
+ * The histogram is the library's own (lib/histogram.h): quantiles right to 3 %, count, sum and
+ * maximum exact, any number of writers. One yardstick, then, for the pauses that lull reports of
+ * itself and for everything that the lab measures from outside. */
 #ifndef LAB_DISTRIBUTION_H
 #define LAB_DISTRIBUTION_H
 
@@ -23,16 +23,12 @@ typedef struct lab_distribution {
 /* Makes an empty histogram; ends the process when there is no memory for it. */
 lab_histogram *lab_histogram_new(void);
 void lab_histogram_free(lab_histogram *histogram);
+
+/* Empties it; nobody records meanwhile. */
 void lab_histogram_clear(lab_histogram *histogram);
 
 void lab_histogram_record(lab_histogram *histogram, uint64_t ns);
 void lab_histogram_merge(lab_histogram *into, const lab_histogram *from);
-uint64_t lab_histogram_count(const lab_histogram *histogram);
-
-/* The smallest recorded value, to the bucket's width, at or below which lies the share `q` of
- * all; 0 of an empty histogram. */
-uint64_t lab_histogram_quantile(const lab_histogram *histogram, double q);
-
 lab_distribution lab_histogram_summary(const lab_histogram *histogram);
 
 #endif

@@ -123,7 +123,7 @@ void lab_result_clear(lab_result *result)
         .direct_objects = LAB_UNKNOWN,
         .taken_objects = LAB_UNKNOWN,
         .latency = LAB_NO_DISTRIBUTION,
-        .metered = LAB_NO_DISTRIBUTION,
+        .service = LAB_NO_DISTRIBUTION,
         .wall_ns = LAB_UNKNOWN,
         .cpu_ns = LAB_UNKNOWN,
         .peak_rss_bytes = LAB_UNKNOWN,

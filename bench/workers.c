@@ -64,7 +64,7 @@ static void prepare(struct start *start, lab_run *run, int index, int count,
     worker->count = count;
     worker->random = lab_random_stream(run->params->seed, (uint64_t)index);
     worker->latency = lab_histogram_new();
-    worker->metered = lab_histogram_new();
+    worker->service = lab_histogram_new();
 }
 
 static void add_count(int64_t *total, uint64_t more)
@@ -76,7 +76,7 @@ static void add_count(int64_t *total, uint64_t more)
 static void gather(lab_result *result, struct start *starts, int count)
 {
     lab_histogram *latency = starts[0].worker.latency;
-    lab_histogram *metered = starts[0].worker.metered;
+    lab_histogram *service = starts[0].worker.service;
 
     for (int i = 0; i < count; i++) {
         const lab_worker *worker = &starts[i].worker;
@@ -90,14 +90,14 @@ static void gather(lab_result *result, struct start *starts, int count)
         }
         if (i != 0) {
             lab_histogram_merge(latency, worker->latency);
-            lab_histogram_merge(metered, worker->metered);
+            lab_histogram_merge(service, worker->service);
         }
     }
-    if (lab_histogram_count(latency) != 0) {
+    if (lab_histogram_summary(latency).count != 0) {
         result->latency = lab_histogram_summary(latency);
     }
-    if (lab_histogram_count(metered) != 0) {
-        result->metered = lab_histogram_summary(metered);
+    if (lab_histogram_summary(service).count != 0) {
+        result->service = lab_histogram_summary(service);
     }
 }
 
@@ -135,7 +135,7 @@ int lab_workers(lab_run *run, int count, void (*work)(lab_worker *worker), void 
     }
     for (int i = 0; i < count; i++) {
         lab_histogram_free(starts[i].worker.latency);
-        lab_histogram_free(starts[i].worker.metered);
+        lab_histogram_free(starts[i].worker.service);
     }
     free(starts);
     return status;

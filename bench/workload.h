@@ -57,7 +57,7 @@ typedef struct lab_result {
     int64_t direct_objects;   /* objects made with lab_new*; LAB_UNKNOWN: not checked */
     int64_t taken_objects;    /* objects asked for with lab_take; LAB_UNKNOWN: not checked */
     lab_distribution latency; /* of requests, from their intended arrival */
-    lab_distribution metered; /* the same with the backlog spread evenly (see doc/lab.md) */
+    lab_distribution service; /* of requests, from when a worker took them up */
     /* the harness's */
     int64_t wall_ns;
     int64_t cpu_ns;
@@ -137,7 +137,7 @@ typedef struct lab_worker {
     uint64_t taken_objects;
     uint64_t longest_ns;    /* set by the worker; the result keeps the largest, if not 0 */
     lab_histogram *latency; /* this worker's; merged into result->latency, if not empty */
-    lab_histogram *metered;
+    lab_histogram *service;
     int status; /* 0, or -1 after lab_fail */
 } lab_worker;
 

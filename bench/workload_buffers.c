@@ -7,7 +7,7 @@
 #include "backend.h"
 
 #define BUFFER_BYTES 1024
-#define RING         16
+#define RING 16
 
 /* What one worker shares with the others: nothing but the pool. */
 struct setup {
