@@ -18,7 +18,7 @@ type result struct {
 	poolMisses    uint64 // of the objects asked for, those made new
 	poolPuts      uint64
 	latency       *histogram // of requests, from their intended arrival, or of operations
-	metered       *histogram
+	service       *histogram
 	report        []string // further "key value" lines, of the run as a whole
 }
 
@@ -56,7 +56,7 @@ func runWorkers(c *config, body func(w *worker) error) (*result, error) {
 	var done sync.WaitGroup
 	for i := range workers {
 		workers[i] = &worker{
-			result: result{latency: newHistogram(), metered: newHistogram()},
+			result: result{latency: newHistogram(), service: newHistogram()},
 			config: c,
 			index:  i,
 			count:  c.threads,
@@ -71,7 +71,7 @@ func runWorkers(c *config, body func(w *worker) error) (*result, error) {
 		}(i)
 	}
 	done.Wait()
-	total := &result{latency: newHistogram(), metered: newHistogram()}
+	total := &result{latency: newHistogram(), service: newHistogram()}
 	for i, w := range workers {
 		if errs[i] != nil {
 			return nil, errs[i]
@@ -92,7 +92,7 @@ func (r *result) add(other *result) {
 		r.longest = other.longest
 	}
 	r.latency.merge(other.latency)
-	r.metered.merge(other.metered)
+	r.service.merge(other.service)
 }
 
 func (r *result) print(out *bufio.Writer, pools bool) {
@@ -112,7 +112,7 @@ func (r *result) print(out *bufio.Writer, pools bool) {
 		fmt.Fprintf(out, "pool.puts %d\n", r.poolPuts)
 	}
 	r.latency.print(out, "latency")
-	r.metered.print(out, "metered")
+	r.service.print(out, "service")
 	for _, line := range r.report {
 		fmt.Fprintln(out, line)
 	}
