@@ -107,7 +107,7 @@ static bool parse_digits(const char **text, size_t max, size_t *value)
     for (; *at >= '0' && *at <= '9'; at++) {
         size_t digit = (size_t)(*at - '0');
 
-        if (sum > (max - digit) / 10) {
+        if (digit > max || sum > (max - digit) / 10) {
             return false;
         }
         sum = sum * 10 + digit;
