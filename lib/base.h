@@ -15,6 +15,7 @@
 #define LULL__LIKELY(x) __builtin_expect(!!(x), 1)
 #define LULL__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define LULL__NOINLINE __attribute__((noinline))
+#define LULL__NO_SANITIZE __attribute__((no_sanitize_address, no_sanitize_thread))
 #define LULL__INLINE static inline __attribute__((always_inline))
 #define LULL__ALIGNED(n) __attribute__((aligned(n)))
 #define LULL__CACHE_LINE 64

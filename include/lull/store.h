@@ -24,7 +24,9 @@ LULL_API void lull_store_slow(lull_thread *t, void *slot, void *value);
  * Time:     O(1): a test and the store; while the collector marks, also a shade. */
 static inline void lull_store(lull_thread *t, void *slot, void *value)
 {
-    if (__builtin_expect(((struct lull_thread_head *)(void *)t)->marking, 0)) {
+    /* relaxed: it changes at this thread's own safepoints only */
+    if (__builtin_expect(
+            __atomic_load_n(&((struct lull_thread_head *)(void *)t)->marking, __ATOMIC_RELAXED), 0)) {
         lull_store_slow(t, slot, value);
         return;
     }

@@ -17,8 +17,8 @@ typedef enum lull_stack_kind {
 struct lull_thread_head {
     struct lull_cache *caches;       /* by a type's cache index; see lull/inline.h */
     struct lull_magazines *pools;    /* by a pool's index; see lull/pool.h */
-    volatile unsigned char poll;     /* nonzero: a safepoint is wanted; atomic */
-    volatile unsigned char marking;  /* nonzero: stores must shade; changes at safepoints only */
+    unsigned char poll;     /* nonzero: a safepoint is wanted; atomic */
+    unsigned char marking;  /* nonzero: stores must shade; changes at safepoints only */
 };
 
 /* Attaches the calling thread to a heap; it may now allocate. A thread may be attached to
@@ -54,7 +54,9 @@ LULL_API void lull_safepoint_slow(lull_thread *t);
  * Time:     O(1), or as long as the collection holds the thread. */
 static inline void lull_safepoint(lull_thread *t)
 {
-    if (__builtin_expect(((struct lull_thread_head *)(void *)t)->poll, 0)) {
+    /* relaxed: a request not seen yet is seen at the next safepoint */
+    if (__builtin_expect(
+            __atomic_load_n(&((struct lull_thread_head *)(void *)t)->poll, __ATOMIC_RELAXED), 0)) {
         lull_safepoint_slow(t);
     }
 }

@@ -1,0 +1,272 @@
+/* cache.c -- a thread's allocation caches.
+ *
+ * A cache works through one span of its cell, group by group of 64 slots. Taking a group finds
+ * its free slots as a bit mask, colours them all at once, and hands them out as runs:
+ *
+ *     span:   group | group | group ...
+ *     group:  used, free free free, used, free ...     mask of the runs not yet begun
+ *     run:    [cursor, end) zero | [end, run_end) to be cleared, a window at a time
+ *
+ * The fast path (lull/inline.h) bumps through [cursor, end). Windows are small, so that what is
+ * cleared is still in the first-level cache when the object is used; memory known to be zero is
+ * not cleared again.
+ *
+ * .inv.taken: slots that are coloured but not handed out belong to exactly one cache, and go
+ * back to free when it retires. An object between taking and return is coloured (.inv.colour).
+ *
+ * EXCEPTIONS: a thread held by a signal can be between reading and writing `cursor`, so its
+ * caches are not retired: its slots in waiting are kept for the cycle (lull__cache_keep_all). */
+#include "cache.h"
+
+#include <string.h>
+
+#include "central.h"
+#include "span.h"
+#include "sweep.h"
+
+#define GROUP 64
+#define WINDOW_BYTES 1024      /* cleared at a time, or one slot */
+#define FLUSH_BYTES ((size_t)32 << 10) /* a thread's count may lag by this */
+
+#define CACHES_BYTES (LULL__CELLS * sizeof(struct lull__cache))
+
+bool lull__cache_init(lull_thread *t)
+{
+    t->caches = lull__os_map(CACHES_BYTES);
+    t->head.caches = (struct lull_cache *)(void *)t->caches;
+    return t->caches != NULL;
+}
+
+void lull__cache_finish(lull_thread *t)
+{
+    lull__os_unmap(t->caches, CACHES_BYTES);
+    t->caches = NULL;
+}
+
+void lull__cache_flush_count(lull_thread *t)
+{
+    /* relaxed: a count that pacing reads; nothing is concluded about memory */
+    atomic_fetch_add_explicit(&t->heap->allocated_since, t->unflushed_bytes, memory_order_relaxed);
+    t->unflushed_bytes = 0;
+}
+
+/* Free slots among states[0, count), as bits; count is at most 64. Eight bytes at a time: bit 0
+ * of each byte of `used` says that the slot is not free, and the multiplication gathers the
+ * eight bits in the top byte. States are below 8. */
+static uint64_t free_slots(const uint8_t *states, uint32_t count)
+{
+    uint64_t mask = 0;
+
+    for (unsigned i = 0; i < GROUP; i += 8) {
+        uint64_t s;
+        memcpy(&s, states + i, 8);
+        uint64_t used = (s | s >> 1 | s >> 2) & UINT64_C(0x0101010101010101);
+        mask |= ((used * UINT64_C(0x0102040810204080)) >> 56) << i;
+    }
+    return ~mask & (count == GROUP ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1);
+}
+
+/* Colours the slots of `mask`. */
+static void set_states(uint8_t *states, uint64_t mask, uint8_t value)
+{
+    if (mask == ~UINT64_C(0)) {
+        memset(states, value, GROUP);
+        return;
+    }
+    while (mask != 0) {
+        unsigned first = (unsigned)__builtin_ctzll(mask);
+        uint64_t rest = mask >> first;
+        unsigned length = rest == ~UINT64_C(0) ? GROUP : (unsigned)__builtin_ctzll(~rest);
+        memset(states + first, value, length);
+        mask &= length == GROUP ? 0 : ~(((UINT64_C(1) << length) - 1) << first);
+    }
+}
+
+static uint8_t *group_states(lull_heap *heap, const struct lull__cache *cache)
+{
+    return lull__span_states(heap, cache->span) +
+           (cache->group - lull__span_start(heap, cache->span)) / cache->slot_size;
+}
+
+/* ---- refill ---- */
+
+/* The first run of the mask becomes the present one. */
+static void begin_run(struct lull__cache *cache)
+{
+    unsigned first = (unsigned)__builtin_ctzll(cache->mask);
+    uint64_t rest = cache->mask >> first;
+    unsigned length = rest == ~UINT64_C(0) ? GROUP : (unsigned)__builtin_ctzll(~rest);
+
+    cache->mask &= length == GROUP ? 0 : ~(((UINT64_C(1) << length) - 1) << first);
+    cache->cursor = cache->group + (size_t)first * cache->slot_size;
+    cache->end = cache->cursor;
+    cache->run_end = cache->cursor + (size_t)length * cache->slot_size;
+}
+
+/* Moves `end` on: all of the run where it is zero already, a cleared window of it otherwise. */
+static void open_window(const lull_heap *heap, struct lull__cache *cache)
+{
+    size_t left = (size_t)(cache->run_end - cache->end);
+    size_t window = lull__max(WINDOW_BYTES / cache->slot_size, 1) * cache->slot_size;
+
+    if (LULL__UNLIKELY(heap->stress)) {
+        window = cache->slot_size; /* every allocation takes the slow path */
+    } else if (cache->clean) {
+        window = left;
+    }
+    window = lull__min(window, left);
+    if (!cache->clean) {
+        memset(cache->end, 0, window);
+    }
+    cache->end += window;
+}
+
+/* Takes the free slots of the span's next group that has any; false: the span is used up. */
+static bool take_group(lull_thread *t, struct lull__cache *cache)
+{
+    struct lull__span *span = cache->span;
+    uint8_t *states = lull__span_states(t->heap, span);
+
+    while (cache->next_group < span->slots) {
+        uint32_t at = cache->next_group;
+        uint32_t count = (uint32_t)lull__min(GROUP, span->slots - at);
+        uint64_t mask = free_slots(states + at, count);
+        cache->next_group = at + GROUP;
+        if (mask != 0) {
+            uint32_t slots = (uint32_t)__builtin_popcountll(mask);
+            set_states(states + at, mask, t->colour);
+            cache->group = lull__span_start(t->heap, span) + (size_t)at * cache->slot_size;
+            cache->mask = mask;
+            cache->taken += slots;
+            t->unflushed_bytes += (size_t)slots * cache->slot_size;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The span leaves the cache; what it was asked for is counted. */
+static void leave_span(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache,
+                       bool free_slots_left)
+{
+    if (cache->taken != 0) {
+        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, cache->taken,
+                   (uint64_t)cache->taken * cell->slot_size);
+    }
+    lull__central_give(t->heap, cell, cache->span, free_slots_left);
+    memset(cache, 0, sizeof *cache);
+}
+
+static bool take_span(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache)
+{
+    struct lull__span *span = lull__central_take(t->heap, cell);
+
+    if (span == NULL) {
+        return false;
+    }
+    cache->span = span;
+    cache->slot_size = cell->slot_size;
+    cache->next_group = 0;
+    cache->clean = span->clean;
+    span->clean = 0;
+    return true;
+}
+
+/* Until there is a run: the next group, or the next span. A span from central has a free slot. */
+static bool find_run(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache)
+{
+    while (cache->mask == 0) {
+        if (cache->span != NULL && take_group(t, cache)) {
+            break;
+        }
+        if (cache->span != NULL) {
+            leave_span(t, cell, cache, false);
+        }
+        if (!take_span(t, cell, cache)) {
+            return false;
+        }
+    }
+    begin_run(cache);
+    return true;
+}
+
+void *lull__cache_refill(lull_thread *t, struct lull__cell *cell)
+{
+    struct lull__cache *cache = &t->caches[cell - t->heap->cells];
+
+    if (cache->cursor == cache->run_end && !find_run(t, cell, cache)) {
+        return NULL;
+    }
+    if (cache->cursor == cache->end) {
+        open_window(t->heap, cache);
+    }
+    if (t->unflushed_bytes >= FLUSH_BYTES) {
+        lull__cache_flush_count(t);
+    }
+    void *object = cache->cursor;
+    cache->cursor += cache->slot_size;
+    return object;
+}
+
+/* ---- retiring ---- */
+
+/* The slots of the present run not handed out, as bits of the group. */
+static uint64_t run_mask(const struct lull__cache *cache)
+{
+    size_t first = (size_t)(cache->cursor - cache->group) / cache->slot_size;
+    size_t length = (size_t)(cache->run_end - cache->cursor) / cache->slot_size;
+
+    if (length == 0) {
+        return 0;
+    }
+    return (length == GROUP ? ~UINT64_C(0) : (UINT64_C(1) << length) - 1) << first;
+}
+
+static void retire(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache)
+{
+    uint64_t waiting = cache->mask | (cache->group != NULL ? run_mask(cache) : 0);
+    uint32_t slots = (uint32_t)__builtin_popcountll(waiting);
+
+    if (waiting != 0) {
+        set_states(group_states(t->heap, cache), waiting, LULL__FREE);
+    }
+    t->unflushed_bytes -= (size_t)slots * cache->slot_size; /* may wrap; the sum does not */
+    cache->taken -= slots;
+    leave_span(t, cell, cache, waiting != 0 || cache->next_group < cache->span->slots);
+}
+
+void lull__cache_retire_all(lull_thread *t)
+{
+    /* acquire: pairs with the release in layout.c's add_cell */
+    uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
+
+    for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
+        if (t->caches[i].span != NULL) {
+            retire(t, &t->heap->cells[i], &t->caches[i]);
+        }
+    }
+    lull__cache_flush_count(t);
+}
+
+void lull__cache_keep_all(lull_thread *t, uint8_t colour)
+{
+    uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
+
+    for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
+        struct lull__cache *cache = &t->caches[i];
+        if (cache->span != NULL && cache->group != NULL) {
+            set_states(group_states(t->heap, cache), cache->mask | run_mask(cache), colour);
+        }
+    }
+}
+
+void lull__cache_sweep_all(lull_thread *t)
+{
+    uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
+
+    for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
+        if (t->caches[i].span != NULL) {
+            lull__sweep_span(t->heap, t->caches[i].span);
+        }
+    }
+}

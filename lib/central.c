@@ -1,0 +1,151 @@
+/* central.c -- the spans of each cell.
+ *
+ * A span that is in no thread's cache stands in one of its cell's three lists:
+ *
+ *     todo   not swept since the last cycle     -> swept -> avail, full, or its blocks given back
+ *     avail  swept, with a free slot            -> a thread's cache
+ *     full   swept (or handed out whole)
+ *
+ * At the end of marking all go to todo, by splicing lists: nothing in the pause depends on the
+ * number of spans. A thread that wants a span and finds none swept sweeps for itself, a bounded
+ * number, then takes new blocks; the background worker does the rest.
+ *
+ * Sweeping happens outside the locks: a popped span is the popper's alone. heap->unswept is
+ * lowered only after the span stands where it belongs, so that 0 means "all done". */
+#include "central.h"
+
+#include "pages.h"
+#include "span.h"
+#include "sweep.h"
+
+#define SWEEP_FOR_ONE 48 /* spans a thread sweeps for itself before it takes new blocks */
+
+static void give_to(struct lull__cell *cell, struct lull__span_list *list, struct lull__span *span)
+{
+    pthread_mutex_lock(&cell->lock);
+    lull__span_push(list, span);
+    cell->spans++;
+    pthread_mutex_unlock(&cell->lock);
+}
+
+void lull__central_give(lull_heap *heap, struct lull__cell *cell, struct lull__span *span,
+                        bool free_slots)
+{
+    LULL_ASSERT_HOT(span->cell == cell && heap != NULL);
+    give_to(cell, free_slots ? &cell->avail : &cell->full, span);
+}
+
+void lull__central_give_large(lull_heap *heap, struct lull__span *span)
+{
+    give_to(&heap->large, &heap->large.full, span);
+}
+
+/* Takes a span out of a list of its cell. */
+static struct lull__span *take_from(struct lull__cell *cell, struct lull__span_list *list)
+{
+    pthread_mutex_lock(&cell->lock);
+    struct lull__span *span = lull__span_pop(list);
+    cell->spans -= span != NULL;
+    pthread_mutex_unlock(&cell->lock);
+    return span;
+}
+
+static void swept_one(lull_heap *heap)
+{
+    /* release: pairs with the acquire in sweep_finish (cycle.c); the span is in its place */
+    atomic_fetch_sub_explicit(&heap->unswept, 1, memory_order_release);
+}
+
+/* Sweeps one span of the cell's todo list and puts it where it belongs; false: none left. */
+static bool sweep_one(lull_heap *heap, struct lull__cell *cell)
+{
+    struct lull__span *span = take_from(cell, &cell->todo);
+
+    if (span == NULL) {
+        return false;
+    }
+    struct lull__sweep_result result = lull__sweep_span(heap, span);
+    if (result.live == 0) {
+        lull__span_free(heap, span);
+    } else {
+        give_to(cell, result.live < span->slots ? &cell->avail : &cell->full, span);
+    }
+    swept_one(heap);
+    return true;
+}
+
+size_t lull__central_sweep(lull_heap *heap, size_t max)
+{
+    /* acquire: pairs with the release in layout.c's add_cell */
+    uint32_t cells = atomic_load_explicit(&heap->cell_count, memory_order_acquire);
+    size_t swept = 0;
+
+    if (atomic_load_explicit(&heap->unswept, memory_order_relaxed) == 0) {
+        return 0;
+    }
+    while (swept < max && sweep_one(heap, &heap->large)) {
+        swept++;
+    }
+    for (uint32_t i = LULL__NO_CELL + 1; i < cells && swept < max; i++) {
+        while (swept < max && sweep_one(heap, &heap->cells[i])) {
+            swept++;
+        }
+    }
+    return swept;
+}
+
+/* A span of the cell with a free slot out of its todo list, sweeping at most `*budget`. */
+static struct lull__span *sweep_for(lull_heap *heap, struct lull__cell *cell, size_t *budget)
+{
+    struct lull__span *span;
+
+    while (*budget != 0 && (span = take_from(cell, &cell->todo)) != NULL) {
+        (*budget)--;
+        struct lull__sweep_result result = lull__sweep_span(heap, span);
+        bool usable = result.live < span->slots;
+        if (!usable) {
+            give_to(cell, &cell->full, span);
+        }
+        swept_one(heap);
+        if (usable) {
+            return span;
+        }
+    }
+    return NULL;
+}
+
+struct lull__span *lull__central_take(lull_heap *heap, struct lull__cell *cell)
+{
+    struct lull__span *span = take_from(cell, &cell->avail);
+    size_t budget = SWEEP_FOR_ONE;
+
+    if (span == NULL) {
+        span = sweep_for(heap, cell, &budget);
+    }
+    if (span == NULL) {
+        /* other cells' dead spans before new memory */
+        lull__central_sweep(heap, budget);
+        span = lull__span_new(heap, cell);
+    }
+    return span;
+}
+
+static size_t begin_sweep_cell(struct lull__cell *cell)
+{
+    LULL_ASSERT_VALUES(cell->todo.head == NULL, cell->class_index, cell->spans);
+    lull__span_splice(&cell->todo, &cell->avail);
+    lull__span_splice(&cell->todo, &cell->full);
+    return cell->spans;
+}
+
+void lull__central_begin_sweep(lull_heap *heap)
+{
+    uint32_t cells = atomic_load_explicit(&heap->cell_count, memory_order_relaxed);
+    size_t spans = begin_sweep_cell(&heap->large);
+
+    for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
+        spans += begin_sweep_cell(&heap->cells[i]);
+    }
+    /* relaxed: whoever reads it was held, or is woken by the worker's lock */
+    atomic_store_explicit(&heap->unswept, (uint32_t)spans, memory_order_relaxed);
+}

@@ -1,0 +1,32 @@
+/* handshake.h -- safepoints: how threads come to stand still, and go on. */
+#ifndef LULL__HANDSHAKE_H
+#define LULL__HANDSHAKE_H
+
+#include "heap.h"
+
+/* Installs the stop signal's handler, once a process; fails where the signal has a handler of
+ * the program's. Returns a status. */
+int lull__handshake_init(const lull_options *options);
+
+/* Holds every thread of the heap but those that are blocked, which stay so. Returns with
+ * threads_lock held; the caller holds cycle_lock and is itself blocked (or not attached). Threads
+ * that do not come within 1 ms are signalled. */
+void lull__hold_all(lull_heap *heap);
+
+/* Lets them go on. */
+void lull__release_all(lull_heap *heap);
+
+/* The calling thread's own side. block: its registers and stack pointer are saved, and from then
+ * on it may be collected around; unblock waits while threads are held. Between them it touches
+ * nothing of the heap, unless it is the collecting thread. */
+void lull__block(lull_thread *t);
+void lull__unblock(lull_thread *t);
+
+/* A safepoint: held here if that is wanted. */
+void lull__safepoint(lull_thread *t);
+
+/* lull_attach's and lull_detach's part: puts `t` among the heap's threads, takes it out. */
+void lull__thread_join(lull_thread *t);
+void lull__thread_part(lull_thread *t);
+
+#endif

@@ -1,0 +1,526 @@
+/* heap.h -- the glossary: every structure of a heap, what its fields mean and who writes them.
+ *
+ * A heap is one reserved range of addresses, cut into blocks of 32 KiB. A *span* is a run of
+ * blocks that holds slots of one size class and one layout, or one large object. Beside the range
+ * lie two arrays indexed by block number: what a marker needs of a block (lull__block, hot) and
+ * what the allocator and the sweeper need of a span (lull__span, cold, at its first block).
+ *
+ * Each slot has one *state byte*, away from the heap: free, or one of two colours. Before a cycle
+ * all objects have the heap's colour; marking gives the live ones the other colour; then the
+ * other colour is the heap's, and what kept the old one is dead (.inv.colour). Allocation colours
+ * slots as it takes them, so the byte is allocation bit and mark bit in one load.
+ *
+ * Equations:
+ *   .eq.range    range_start + 32 KiB * block number = first byte of the block
+ *   .eq.slot     slot number = (offset in span * magic) >> 32, exact (tests/test_size_class.c)
+ *   .eq.blocks   every block below pages.top belongs to one span or one free run
+ *   .eq.live     heap bytes = live bytes of the last cycle + bytes allocated since
+ *
+ * Invariants:
+ *   .inv.colour  outside marking every object has the colour heap->colour, or is dead and unswept
+ *   .inv.swept   a span in a thread's cache is swept; every span is swept when marking starts
+ *   .inv.held    a thread held by a signal is outside the library (thread->in_library is 0)
+ *   .inv.locks   no thread reaches a safepoint with a lock of the library held, but for the
+ *                collecting thread, which holds heap->cycle_lock
+ *
+ * Locks, in the order in which they may be taken:
+ *   registry (fork.c) > cycle_lock > threads_lock > roots_lock, types_lock, finalizers.lock,
+ *   pools_lock > worker.lock > a cell's lock > large_lock > pages.lock > span states lock */
+#ifndef LULL__HEAP_H
+#define LULL__HEAP_H
+
+#include <pthread.h>
+
+#include <lull.h>
+#include <lull/inline.h>
+
+#include "event.h"
+#include "histogram.h"
+#include "options.h"
+#include "os.h"
+#include "pacer.h"
+#include "registers.h"
+#include "size_class.h"
+
+/* ---- states of a slot ---- */
+
+enum {
+    LULL__FREE = 0,
+    LULL__COLOUR_A = 1,
+    LULL__COLOUR_B = 2,
+    LULL__KEY = 4 /* white, and the key of an ephemeron that waits for it; only while marking */
+};
+
+LULL__INLINE uint8_t lull__other_colour(uint8_t colour)
+{
+    return LULL__COLOUR_A + LULL__COLOUR_B - colour;
+}
+
+/* ---- layouts ---- */
+
+enum lull__kind {
+    LULL__KIND_NONE = 0,     /* no span here: free blocks */
+    LULL__KIND_LEAF,         /* no pointers */
+    LULL__KIND_RECORD,       /* pointers at the words set in block->mask */
+    LULL__KIND_PATTERN,      /* pointers at a pattern of words that repeats */
+    LULL__KIND_CONSERVATIVE, /* any word may be a pointer */
+    LULL__KIND_CUSTOM,       /* a callback knows */
+    LULL__KIND_GENERIC,      /* the last word of the slot names the layout */
+    LULL__KIND_WEAK,         /* a weak reference: nothing to mark; cleared by weak.c */
+    LULL__KIND_EPHEMERON,    /* marked by ephemeron.c */
+    LULL__KINDS
+};
+
+#define LULL__CELLS 1024 /* layouts * classes with spans of their own, a heap */
+#define LULL__NO_CELL 0  /* the cell whose cache is always empty: the slow path decides */
+
+/* What the words of an object are. Types with equal layouts share one. Never freed before the
+ * heap; written under types_lock before it is published in heap->layouts. */
+struct lull__layout {
+    struct lull__layout *next; /* in heap->layouts */
+    uint8_t kind;              /* enum lull__kind */
+    uint32_t period;           /* words of the pattern; 1 to 2^28 */
+    uint64_t *bits;            /* pattern: bit i of word i / 64: word i is a pointer */
+    lull_trace_fn trace;       /* custom */
+    void *trace_arg;
+    uint16_t cells[LULL__CLASSES]; /* cell of each class, LULL__NO_CELL until first needed;
+                                      atomic, set under types_lock */
+};
+
+struct lull_type {
+    struct lull_type_head head; /* public: cache offset and slot size of single objects */
+    lull_heap *heap;
+    struct lull_type *next; /* in heap->types */
+    struct lull__layout *layout;       /* of one object */
+    struct lull__layout *array_layout; /* of an array of them */
+    size_t size;                       /* bytes, as given */
+    char *name;
+};
+
+/* ---- blocks, spans, cells ---- */
+
+/* What marking needs to know of a block: half a cache line. All fields but `kind` are written
+ * before kind is set (release; pairs with the acquire in lull__resolve), and change only while
+ * kind is NONE. */
+struct lull__block {
+    _Atomic uint8_t kind; /* enum lull__kind */
+    uint8_t large;        /* the span is one large object */
+    uint32_t magic;       /* .eq.slot; 0 for a large object: slot number 0 */
+    uint32_t slot_size;   /* bytes; 0 for a large object: see span->bytes */
+    uint32_t back;        /* blocks from the span's first block to this one */
+    uint8_t *states;      /* of the span's slots */
+    union {
+        uint64_t mask;                     /* record */
+        const struct lull__layout *layout; /* pattern, custom */
+    };
+};
+_Static_assert(sizeof(struct lull__block) == 32, "two blocks a cache line");
+
+enum lull__span_state {
+    LULL__SPAN_FREE_CLEAN, /* a free run whose memory is zero: never touched, or released */
+    LULL__SPAN_FREE_DIRTY, /* a free run with old contents */
+    LULL__SPAN_SMALL,
+    LULL__SPAN_LARGE
+};
+
+/* A span or a free run; valid at its first block (a free run also has `blocks` and `state` at its
+ * last). */
+struct lull__span {
+    struct lull__span *next; /* in the list that holds it */
+    struct lull__span *previous; /* free runs only */
+    struct lull__cell *cell;     /* small: whose slots; large: the heap's large cell */
+    size_t bytes;                /* large: usable bytes of the object */
+    uint32_t blocks;
+    uint32_t slots;
+    uint32_t live;      /* slots in use after the last sweep */
+    uint8_t state;      /* enum lull__span_state; under pages.lock */
+    uint8_t clean;      /* memory never used since it was zero: no need to clear slots */
+    uint8_t large_state; /* the state byte of a large object */
+};
+_Static_assert(sizeof(struct lull__span) <= 64, "one cache line");
+
+struct lull__span_list {
+    struct lull__span *head;
+    struct lull__span *tail;
+};
+
+/* All spans of one size class and one layout, but for those in threads' caches. Fields under
+ * lock, counters atomic. */
+struct lull__cell {
+    pthread_mutex_t lock;
+    struct lull__span_list todo;  /* not yet swept since the last cycle */
+    struct lull__span_list avail; /* swept, with free slots */
+    struct lull__span_list full;  /* swept or taken whole, without */
+    struct lull__layout *layout;
+    uint32_t class_index; /* LULL__CLASSES for the cell of large objects */
+    uint32_t slot_size;   /* bytes; 0 for the cell of large objects */
+    size_t spans;         /* in the three lists */
+} LULL__ALIGNED(LULL__CACHE_LINE);
+
+/* The free runs of one kind of memory, by length: exact to 63 blocks, the rest in the last. */
+#define LULL__RUN_BINS 64
+struct lull__runs {
+    struct lull__span *bin[LULL__RUN_BINS];
+    uint64_t nonempty; /* bit i: bin[i] is not empty */
+    size_t blocks;     /* in all of them */
+};
+
+/* The range and its blocks. Everything under lock unless atomic. */
+struct lull__pages {
+    pthread_mutex_t lock;
+    char *range;                /* first byte of the reserved range */
+    size_t range_blocks;        /* blocks reserved */
+    struct lull__block *blocks; /* by block number, committed to `committed` */
+    struct lull__span *spans;   /* by block number, committed to `committed` */
+    _Atomic size_t extent_bytes; /* committed * 32 KiB; a word at or beyond is no object; atomic,
+                                    only grows; release, pairs with acquire in marking */
+    size_t committed;           /* blocks that may be touched */
+    size_t top;                 /* blocks ever used; above it nothing was handed out */
+    size_t max_blocks;          /* the hard limit */
+    _Atomic size_t used_blocks; /* in spans */
+    struct lull__runs clean;    /* below top */
+    struct lull__runs dirty;
+};
+
+/* Arrays of state bytes: free lists by length in units of 64 bytes. */
+#define LULL__STATE_UNITS 32
+struct lull__states {
+    pthread_mutex_t lock;
+    void *free[LULL__STATE_UNITS + 1];
+    char *next, *end;               /* of the newest chunk */
+    struct lull__chunk_header *chunks; /* all, to unmap */
+    _Atomic size_t bytes;           /* mapped */
+};
+
+/* ---- caches ---- */
+
+/* A thread's allocation cache of one cell. lull_cache (inline.h) is its public start. */
+struct lull__cache {
+    char *cursor;  /* next object; slots in [cursor, end) are free, coloured, zero */
+    char *end;     /* multiple of slot_size from cursor */
+    char *run_end; /* slots in [end, run_end) are free and coloured, perhaps not zero */
+    uint64_t mask; /* slots of the group after the run, free and coloured; bit i: group + i */
+    char *group;   /* slot 0 of the present group of 64 slots */
+    struct lull__span *span; /* NULL: none */
+    uint32_t slot_size;      /* 0: never used */
+    uint32_t next_group;     /* first slot of the span not yet looked at */
+    uint32_t clean;          /* the span's memory is zero in all slots not yet handed out */
+    uint32_t taken;          /* slots taken from the span, not yet in an alloc_flush event */
+};
+_Static_assert(sizeof(struct lull__cache) == 64, "one cache line");
+
+/* ---- threads ---- */
+
+/* What a thread is to its collector. Transitions (by whom):
+ *   RUNNING -> HELD -> RUNNING        the thread, at a safepoint
+ *   RUNNING -> BLOCKED -> RUNNING     the thread, around blocking sections
+ *   RUNNING -> SIGNALLED -> RUNNING   the thread's signal handler
+ *   any -> GONE                       the thread, detaching */
+enum lull__thread_state {
+    LULL__THREAD_RUNNING,
+    LULL__THREAD_HELD,
+    LULL__THREAD_BLOCKED,
+    LULL__THREAD_SIGNALLED,
+    LULL__THREAD_GONE
+};
+
+#define LULL__SPILL_WORDS 96 /* more than the frames from an entry of the library to the save */
+
+struct lull_thread {
+    struct lull_thread_head head; /* public */
+    lull_heap *heap;
+    lull_thread *next;       /* in heap->threads or heap->gone_threads; under threads_lock */
+    lull_thread *os_next;    /* attachments of one OS thread; that thread's own */
+    pthread_t pthread;
+    uint32_t number;         /* from 1; that of a detached thread is not used again */
+    uint32_t kind;           /* lull_stack_kind */
+    _Atomic uint32_t state;  /* enum lull__thread_state */
+    volatile uint32_t in_library; /* depth of slow paths; written by the thread, read by its own
+                                     signal handler: volatile suffices */
+    uint32_t user_blocked;   /* inside lull_blocking_begin/end; the thread's own */
+    uint32_t in_callback;    /* inside a callback that may not use the heap; the thread's own */
+    uint32_t in_finalizer;   /* inside a finalizer; the thread's own */
+
+    char *stack_low, *stack_high;
+    char *stack_pointer;     /* where scanning starts; written before state says not RUNNING */
+    uintptr_t registers[LULL__REGISTERS]; /* callee-saved, likewise */
+    uintptr_t spill[LULL__SPILL_WORDS];   /* the top of the stack then, likewise */
+    lull_frame *frames;      /* innermost; the thread's own, read while it is held */
+    lull_trace_fn tracer;
+    void *tracer_arg;
+
+    uint8_t colour;          /* for new objects; changes while held */
+    size_t unflushed_bytes;  /* allocated, not yet in heap->allocated_since */
+    uint64_t held_since_ns;  /* when it reached the safepoint that holds it */
+    struct lull__cache *caches; /* LULL__CELLS of them */
+};
+
+/* ---- marking ---- */
+
+/* Words that may be pointers, on their way to being marked: a chunk of the mark stack. */
+#define LULL__CHUNK_WORDS 510
+struct lull__chunk {
+    struct lull__chunk *next;
+    size_t count; /* words in use; only right for chunks that no marker works on */
+    uintptr_t word[LULL__CHUNK_WORDS];
+};
+_Static_assert(sizeof(struct lull__chunk) == 4096, "one page");
+
+/* Every mapping the library makes for chunks begins with this. */
+struct lull__chunk_header {
+    struct lull__chunk_header *next;
+    size_t bytes;
+};
+
+/* The shared side of marking. */
+struct lull__mark_queue {
+    pthread_mutex_t lock;
+    struct lull__chunk *full;      /* published work; under lock */
+    struct lull__chunk *spare;     /* empty chunks; under lock */
+    struct lull__chunk_header *mapped; /* to unmap; under lock */
+    _Atomic uint32_t full_count;   /* chunks in `full`; a hint outside the lock */
+    _Atomic uint32_t idle;         /* markers that found nothing; a hint outside the lock */
+    _Atomic uint32_t wake;         /* futex: changes when work is published or marking ends */
+    uint32_t markers;              /* taking part in this drain */
+    uint32_t done;                 /* all idle, nothing full: the drain is over; under lock */
+    _Atomic uint32_t overflow;     /* a word was dropped for want of memory */
+    _Atomic size_t bytes;          /* mapped */
+};
+
+
+/* One marking thread's own state; see mark.c. */
+struct lull__marker;
+
+/* The heap's marker threads beyond the collecting thread. */
+struct lull__marker_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work;     /* a drain begins, or the threads shall end */
+    pthread_cond_t finished; /* one marker left the drain */
+    pthread_t thread[LULL__MARKERS_MAX];
+    uint32_t started;        /* threads alive */
+    uint32_t wanted;         /* threads that shall join the present drain */
+    uint32_t joined, left;   /* of the present drain */
+    uint64_t drain;          /* number of the present drain */
+    bool stop;
+    struct lull__marker *marker; /* LULL__MARKERS_MAX of them; [0] is the collecting thread's */
+};
+
+/* ---- weak things ---- */
+
+struct lull_weak {
+    uintptr_t target; /* word; 0 once dead */
+};
+
+struct lull_ephemeron {
+    uintptr_t key; /* word; 0 once dead */
+    void *value;
+    struct lull_ephemeron *chain; /* in a bucket of waiting ephemerons, only while marking */
+    struct lull_ephemeron *found; /* in the list of ephemerons met, only while marking */
+};
+
+struct lull__finalizer {
+    void *object; /* base; NULL: an empty entry */
+    lull_finalizer_fn fn;
+    void *arg;
+};
+
+/* Finalizers: an open hash table by object, and the queue of those to run. Under lock. */
+struct lull__finalizers {
+    pthread_mutex_t lock;
+    struct lull__finalizer *table;
+    size_t capacity; /* a power of two, or 0 */
+    size_t count;    /* entries in use */
+    struct lull__finalizer *ready; /* ring buffer of `ready_capacity` */
+    size_t ready_capacity, ready_head;
+    _Atomic size_t ready_count;
+    pthread_t thread; /* the finalizer thread where asked for */
+    pthread_cond_t wake;
+    bool thread_started, stop;
+};
+
+/* ---- roots ---- */
+
+struct lull__root_range {
+    uintptr_t *start, *end;
+};
+
+#define LULL__HANDLES_PER_CHUNK 254
+struct lull_handle {
+    _Atomic uintptr_t word; /* the object, or where `used` is 0 the next free handle */
+    uint64_t used;
+};
+
+struct lull__handle_chunk {
+    struct lull__handle_chunk *next;
+    uint64_t unused;
+    struct lull_handle handle[LULL__HANDLES_PER_CHUNK];
+};
+
+/* Under heap->roots_lock, read by the collector while threads are held. */
+struct lull__roots {
+    struct lull__root_range *range;
+    size_t range_count, range_capacity;
+    struct lull__handle_chunk *handles;
+    struct lull_handle *free_handle;
+};
+
+/* ---- the heap's own threads ---- */
+
+/* The background worker: sweeps after a cycle and gives memory back. Under its lock. */
+struct lull__worker {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_cond_t idle;
+    pthread_t thread;
+    bool started, stop;
+    bool sweep;       /* there are spans to sweep */
+    bool busy;        /* in the middle of a piece of work */
+    size_t retain;    /* bytes in spans and idle that the scavenger leaves */
+};
+
+#define LULL__POOLS_MAX 256
+
+/* ---- the heap ---- */
+
+struct lull_heap {
+    uint64_t magic; /* LULL__HEAP_MAGIC while it lives */
+    struct lull_options options; /* resolved; gc_percent and memory_limit are in `pacer` */
+    lull_heap *registry_next;    /* under the registry's lock */
+
+    /* hot, read by marking and allocation */
+    struct lull__pages pages;
+    uint8_t colour;              /* .inv.colour; changes while all threads are held */
+    bool tagged;                 /* pointer_mask or tag rule are in force */
+    bool stress;                 /* options.debug */
+
+    struct lull__states states;
+    struct lull__cell *cells;    /* LULL__CELLS */
+    _Atomic uint32_t cell_count; /* grows under types_lock */
+    struct lull__cell large;     /* large objects */
+
+    pthread_mutex_t types_lock;
+    struct lull__layout *layouts; /* dedup list; under types_lock */
+    struct lull_type *types;      /* under types_lock */
+    struct lull__layout *leaf_layout, *conservative_layout, *generic_layout, *weak_layout,
+        *ephemeron_layout;        /* built in */
+
+    /* threads and stopping */
+    pthread_mutex_t threads_lock;
+    lull_thread *threads;
+    lull_thread *gone_threads;   /* detached; kept so that a second detach is seen */
+    uint32_t thread_count;
+    uint32_t next_thread_number;
+    _Atomic uint32_t stop;       /* futex: nonzero while threads shall be held */
+    _Atomic uint32_t acks;       /* futex: changes when a thread is held */
+
+    pthread_mutex_t roots_lock;
+    struct lull__roots roots;
+
+    /* the cycle */
+    pthread_mutex_t cycle_lock;  /* held by the thread that collects */
+    _Atomic uint64_t cycles;     /* finished */
+    struct lull__mark_queue queue;
+    struct lull__marker_pool markers;
+    struct lull_ephemeron *ephemerons_found; /* see ephemeron.c */
+    struct lull__finalizers finalizers;
+    _Atomic uint64_t weak_count; /* weak references ever made; 0: none to look for */
+    _Atomic uint32_t unswept;    /* spans in todo lists; a hint */
+
+    /* pacing */
+    pthread_mutex_t pacer_lock;
+    struct lull__pacer pacer;          /* under pacer_lock */
+    _Atomic uint64_t live_bytes;       /* marked by the last cycle */
+    _Atomic uint64_t allocated_since;  /* bytes since; over-counts by the runs in caches */
+    _Atomic uint64_t trigger_bytes;    /* heap bytes at which a cycle begins */
+
+    struct lull__worker worker;
+
+    /* pools */
+    pthread_mutex_t pools_lock;
+    lull_pool *pools[LULL__POOLS_MAX];
+
+    struct lull__events events;
+    uint64_t created_cpu_ns; /* CPU of the process when the heap was made */
+};
+
+#define LULL__HEAP_MAGIC UINT64_C(0x6c756c6c68656170)
+
+/* ---- words and objects ---- */
+
+/* The object a word points into: where its state byte is, and what its block says. */
+struct lull__slot {
+    char *base;
+    uint8_t *state;
+    const struct lull__block *block; /* of the word; NULL: no object can be here */
+};
+
+/* Whether a word of the heap can be an address at all, and which. */
+LULL__INLINE uintptr_t lull__untag(const lull_heap *heap, uintptr_t word)
+{
+    if (LULL__UNLIKELY(heap->tagged)) {
+        return (word & heap->options.tag_mask) == heap->options.tag_value
+                   ? word & heap->options.pointer_mask
+                   : 0;
+    }
+    return word;
+}
+
+/* Finds the slot of an address; the slot may be free. Any value may be asked about.
+ * Writing the division as a multiplication: Granlund & Montgomery 1994. */
+LULL__INLINE struct lull__slot lull__resolve(const lull_heap *heap, uintptr_t address)
+{
+    struct lull__slot slot = {NULL, NULL, NULL};
+    uintptr_t offset = address - (uintptr_t)heap->pages.range;
+
+    /* acquire: pairs with the release in pages.c; the blocks below it may be read */
+    if (offset >= atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire)) {
+        return slot;
+    }
+    const struct lull__block *block = &heap->pages.blocks[offset >> LULL__BLOCK_SHIFT];
+    /* acquire: pairs with the release in lull__span_publish; the other fields are written */
+    if (atomic_load_explicit(&block->kind, memory_order_acquire) == LULL__KIND_NONE) {
+        return slot;
+    }
+    uintptr_t in_span = (offset & (LULL__BLOCK - 1)) + ((uintptr_t)block->back << LULL__BLOCK_SHIFT);
+    uintptr_t number = (in_span * block->magic) >> 32; /* 0 for a large object */
+    slot.block = block;
+    slot.state = block->states + number;
+    slot.base = (char *)address - in_span + number * block->slot_size;
+    return slot;
+}
+
+LULL__INLINE size_t lull__block_number(const lull_heap *heap, const void *address)
+{
+    return ((uintptr_t)address - (uintptr_t)heap->pages.range) >> LULL__BLOCK_SHIFT;
+}
+
+LULL__INLINE struct lull__span *lull__span_of(const lull_heap *heap, const void *address)
+{
+    size_t number = lull__block_number(heap, address);
+    return &heap->pages.spans[number - heap->pages.blocks[number].back];
+}
+
+LULL__INLINE char *lull__span_start(const lull_heap *heap, const struct lull__span *span)
+{
+    return heap->pages.range + ((size_t)(span - heap->pages.spans) << LULL__BLOCK_SHIFT);
+}
+
+/* Usable bytes of the object in a resolved slot. */
+LULL__INLINE size_t lull__slot_bytes(const lull_heap *heap, const struct lull__slot *slot)
+{
+    return slot->block->large ? lull__span_of(heap, slot->base)->bytes : slot->block->slot_size;
+}
+
+/* State bytes are plain bytes to several markers at once; relaxed atomics say so. Every writer
+ * writes the same value, or owns the slot. */
+LULL__INLINE uint8_t lull__state_load(const uint8_t *state)
+{
+    return __atomic_load_n(state, __ATOMIC_RELAXED);
+}
+
+LULL__INLINE void lull__state_store(uint8_t *state, uint8_t value)
+{
+    __atomic_store_n(state, value, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* mark_queue.c -- chunks of words, and their sharing by markers.
+ *
+ * A marker works on chunks of its own, without locks; only whole chunks change hands, and only
+ * when another marker is idle. The drain is over when all markers are idle and nothing is
+ * published: both are changed under the lock, so the last one to become idle knows. */
+#include "mark_queue.h"
+
+#define CHUNKS_A_MAPPING 64
+#define SPINS 200
+
+bool lull__queue_init(struct lull__mark_queue *queue)
+{
+    pthread_mutex_init(&queue->lock, NULL);
+    /* one chunk in reserve from the start: marking can always make progress (mark.c, overflow) */
+    struct lull__chunk *chunk = lull__queue_take_empty(queue);
+    if (chunk != NULL) {
+        lull__queue_give_empty(queue, chunk);
+    }
+    return chunk != NULL;
+}
+
+void lull__queue_finish(struct lull__mark_queue *queue)
+{
+    struct lull__chunk_header *mapping = queue->mapped;
+
+    while (mapping != NULL) {
+        struct lull__chunk_header *next = mapping->next;
+        lull__os_unmap(mapping, mapping->bytes);
+        mapping = next;
+    }
+    pthread_mutex_destroy(&queue->lock);
+}
+
+/* Under lock. The mapping's first page holds its header. */
+static void map_chunks(struct lull__mark_queue *queue)
+{
+    size_t bytes = (CHUNKS_A_MAPPING + 1) * sizeof(struct lull__chunk);
+    struct lull__chunk_header *mapping = lull__os_map(bytes);
+
+    if (mapping == NULL) {
+        return;
+    }
+    mapping->next = queue->mapped;
+    mapping->bytes = bytes;
+    queue->mapped = mapping;
+    atomic_fetch_add_explicit(&queue->bytes, bytes, memory_order_relaxed);
+    struct lull__chunk *chunk = (struct lull__chunk *)(void *)mapping + 1;
+    for (unsigned i = 0; i < CHUNKS_A_MAPPING; i++) {
+        chunk[i].next = i + 1 < CHUNKS_A_MAPPING ? &chunk[i + 1] : queue->spare;
+    }
+    queue->spare = chunk;
+}
+
+struct lull__chunk *lull__queue_take_empty(struct lull__mark_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    if (queue->spare == NULL) {
+        map_chunks(queue);
+    }
+    struct lull__chunk *chunk = queue->spare;
+    if (chunk != NULL) {
+        queue->spare = chunk->next;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return chunk;
+}
+
+void lull__queue_give_empty(struct lull__mark_queue *queue, struct lull__chunk *chunk)
+{
+    pthread_mutex_lock(&queue->lock);
+    chunk->next = queue->spare;
+    queue->spare = chunk;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers)
+{
+    pthread_mutex_lock(&queue->lock);
+    LULL_ASSERT_VALUES(queue->full == NULL, queue->full, markers);
+    queue->markers = markers;
+    queue->done = 0;
+    /* relaxed, here and below: written under the lock; outside it a hint */
+    atomic_store_explicit(&queue->idle, markers - 1, memory_order_relaxed);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+/* Under lock: everyone who sleeps in lull__queue_wait looks again. */
+static void wake(struct lull__mark_queue *queue, int count)
+{
+    /* release: pairs with the acquire before the sleep; a change is not slept through */
+    atomic_fetch_add_explicit(&queue->wake, 1, memory_order_release);
+    lull__os_futex_wake(&queue->wake, count);
+}
+
+void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chunk)
+{
+    pthread_mutex_lock(&queue->lock);
+    chunk->next = queue->full;
+    queue->full = chunk;
+    atomic_fetch_add_explicit(&queue->full_count, 1, memory_order_relaxed);
+    wake(queue, 1);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+/* Under lock. */
+static struct lull__chunk *take_full(struct lull__mark_queue *queue)
+{
+    struct lull__chunk *chunk = queue->full;
+
+    if (chunk != NULL) {
+        queue->full = chunk->next;
+        atomic_fetch_sub_explicit(&queue->full_count, 1, memory_order_relaxed);
+    }
+    return chunk;
+}
+
+struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle)
+{
+    struct lull__chunk *chunk;
+
+    pthread_mutex_lock(&queue->lock);
+    while ((chunk = take_full(queue)) == NULL && !queue->done) {
+        if (!idle) {
+            idle = true;
+            uint32_t now = atomic_fetch_add_explicit(&queue->idle, 1, memory_order_relaxed) + 1;
+            if (now == queue->markers) {
+                queue->done = 1;
+                wake(queue, INT32_MAX);
+                break;
+            }
+        }
+        uint32_t seen = atomic_load_explicit(&queue->wake, memory_order_acquire);
+        pthread_mutex_unlock(&queue->lock);
+        for (unsigned i = 0; i < SPINS && atomic_load_explicit(&queue->wake, memory_order_acquire) == seen;
+             i++) {
+            lull__os_relax();
+        }
+        lull__os_futex_wait(&queue->wake, seen, 0);
+        pthread_mutex_lock(&queue->lock);
+    }
+    if (chunk != NULL && idle) {
+        atomic_fetch_sub_explicit(&queue->idle, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return chunk;
+}

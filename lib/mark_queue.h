@@ -1,0 +1,31 @@
+/* mark_queue.h -- words on their way to being marked: chunks, and their sharing by markers. */
+#ifndef LULL__MARK_QUEUE_H
+#define LULL__MARK_QUEUE_H
+
+#include "heap.h"
+
+bool lull__queue_init(struct lull__mark_queue *queue);
+void lull__queue_finish(struct lull__mark_queue *queue);
+
+/* An empty chunk; NULL: no memory. */
+struct lull__chunk *lull__queue_take_empty(struct lull__mark_queue *queue);
+void lull__queue_give_empty(struct lull__mark_queue *queue, struct lull__chunk *chunk);
+
+/* A drain by `markers` markers begins; all but the caller count as idle until they take work. */
+void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers);
+
+/* Gives a chunk with work to whichever marker is idle. */
+void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chunk);
+
+/* Published work, or NULL when the drain is over: all markers idle and nothing published. Waits
+ * in between. `idle`: the caller already counts as idle. */
+struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle);
+
+/* Whether publishing would help somebody: a hint. */
+LULL__INLINE bool lull__queue_hungry(const struct lull__mark_queue *queue)
+{
+    return atomic_load_explicit(&queue->idle, memory_order_relaxed) >
+           atomic_load_explicit(&queue->full_count, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* mark_x86.c -- the filter with AVX-512: eight words compared and compacted at once. Elsewhere
+ * this file's kernel says that it is not available.
+ *
+ * The compaction goes to a register and is stored whole: compressing straight to memory is
+ * microcoded on some processors. */
+#include "mark_kernel.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+__attribute__((target("avx512f,popcnt"))) LULL__NO_SANITIZE static size_t
+filter(const uintptr_t *words, size_t count, uintptr_t range, size_t extent, uintptr_t *out)
+{
+    const __m512i low = _mm512_set1_epi64((long long)range);
+    const __m512i bytes = _mm512_set1_epi64((long long)extent);
+    size_t n = 0;
+    size_t i = 0;
+
+    for (; i + 8 <= count; i += 8) {
+        __m512i w = _mm512_loadu_si512(words + i);
+        __mmask8 in = _mm512_cmplt_epu64_mask(_mm512_sub_epi64(w, low), bytes);
+        _mm512_storeu_si512(out + n, _mm512_maskz_compress_epi64(in, w));
+        n += (size_t)__builtin_popcount(in);
+    }
+    for (; i < count; i++) {
+        out[n] = words[i];
+        n += words[i] - range < extent;
+    }
+    return n;
+}
+
+static bool available(void)
+{
+    return __builtin_cpu_supports("avx512f");
+}
+
+#else
+
+static size_t filter(const uintptr_t *words, size_t count, uintptr_t range, size_t extent,
+                     uintptr_t *out)
+{
+    return lull__mark_portable.filter(words, count, range, extent, out);
+}
+
+static bool available(void)
+{
+    return false;
+}
+
+#endif
+
+const struct lull__mark_kernel lull__mark_wide = {"avx512", filter, available};

@@ -1,0 +1,89 @@
+/* thread.c -- mutator threads.
+ *
+ * A thread of the program has one lull_thread for each heap it is attached to, linked from a
+ * thread-local list, which is how the signal handler and lull_self find them. */
+#include "thread.h"
+
+#include <stdlib.h>
+
+#include "cache.h"
+#include "error.h"
+
+/* initial-exec: reading it never allocates, so the signal handler may */
+static _Thread_local lull_thread *attachments __attribute__((tls_model("initial-exec")));
+
+lull_thread *lull__thread_attachments(void)
+{
+    return attachments;
+}
+
+void lull__thread_link(lull_thread *t)
+{
+    t->os_next = attachments;
+    atomic_signal_fence(memory_order_seq_cst); /* the handler may walk the list at any time */
+    attachments = t;
+}
+
+void lull__thread_unlink(lull_thread *t)
+{
+    lull_thread **link = &attachments;
+
+    while (*link != t) {
+        link = &(*link)->os_next;
+    }
+    *link = t->os_next;
+}
+
+bool lull__thread_is_mine(const lull_thread *t)
+{
+    for (const lull_thread *a = attachments; a != NULL; a = a->os_next) {
+        if (a == t) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lull__thread_check(const lull_thread *t)
+{
+    if (LULL__LIKELY(t != NULL && lull__thread_is_mine(t))) {
+        return true;
+    }
+    lull__fail(LULL_E_THREAD, "this lull_thread is not attached by the calling thread");
+    return false;
+}
+
+lull_thread *lull_self(lull_heap *heap)
+{
+    for (lull_thread *a = attachments; a != NULL; a = a->os_next) {
+        if (a->heap == heap) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+lull_heap *lull_heap_of(const lull_thread *t)
+{
+    return t->heap;
+}
+
+lull_thread *lull__thread_new(lull_heap *heap, lull_stack_kind kind)
+{
+    lull_thread *t = calloc(1, sizeof *t);
+
+    if (t == NULL || !lull__cache_init(t)) {
+        free(t);
+        return NULL;
+    }
+    t->heap = heap;
+    t->kind = kind;
+    t->pthread = pthread_self();
+    return t;
+}
+
+void lull__thread_free(lull_thread *t)
+{
+    lull__cache_finish(t);
+    free(t);
+}

@@ -1,0 +1,39 @@
+/* thread.h -- mutator threads: who is attached, what they are doing. */
+#ifndef LULL__THREAD_H
+#define LULL__THREAD_H
+
+#include "heap.h"
+
+/* Around every entry of the library that takes a lock or has a structure of the heap in pieces:
+ * a signal handler that finds in_library set lets the thread go on to its safepoint. The thread
+ * itself and its handler are the only ones to look: compiler barriers suffice. */
+LULL__INLINE void lull__enter(lull_thread *t)
+{
+    t->in_library++;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+LULL__INLINE void lull__leave(lull_thread *t)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    t->in_library--;
+}
+
+/* Whether `t` is an attachment of the calling thread; O(1) when it is the newest. */
+bool lull__thread_is_mine(const lull_thread *t);
+
+/* As above, or fails with LULL_E_THREAD. */
+bool lull__thread_check(const lull_thread *t);
+
+/* The calling thread's attachments, linked by os_next. */
+lull_thread *lull__thread_attachments(void);
+
+/* Adds `t` to, or takes it out of, the calling thread's attachments. */
+void lull__thread_link(lull_thread *t);
+void lull__thread_unlink(lull_thread *t);
+
+/* Makes a thread structure with empty caches; NULL: no memory. Frees it. */
+lull_thread *lull__thread_new(lull_heap *heap, lull_stack_kind kind);
+void lull__thread_free(lull_thread *t);
+
+#endif
