@@ -47,11 +47,18 @@ func (c *config) scaled(base, least uint64) uint64 {
 // are of the part between. What it returns is the sum of its workers.
 type runFunc func(c *config, m *meter) (*result, error)
 
-var workloads = map[string]runFunc{}
+var (
+	workloads = map[string]runFunc{}
+	micros    = map[string]runFunc{} // run like workloads, but not listed
+)
 
 // register makes a workload known; called from init functions.
 func register(name string, run runFunc) {
 	workloads[name] = run
+}
+
+func registerMicro(name string, run runFunc) {
+	micros[name] = run
 }
 
 // fail says why the run cannot go on, and ends the program.
@@ -134,6 +141,9 @@ func main() {
 		return
 	}
 	run, known := workloads[os.Args[1]]
+	if !known {
+		run, known = micros[os.Args[1]]
+	}
 	if !known {
 		fail("no workload %q; `lull-peer-go list` tells which there are", os.Args[1])
 	}

@@ -22,6 +22,10 @@ type result struct {
 	report        []string // further "key value" lines, of the run as a whole
 }
 
+func newResult() *result {
+	return &result{latency: newHistogram(), service: newHistogram()}
+}
+
 // A worker is one goroutine's part of a run.
 type worker struct {
 	result
@@ -56,7 +60,7 @@ func runWorkers(c *config, body func(w *worker) error) (*result, error) {
 	var done sync.WaitGroup
 	for i := range workers {
 		workers[i] = &worker{
-			result: result{latency: newHistogram(), service: newHistogram()},
+			result: *newResult(),
 			config: c,
 			index:  i,
 			count:  c.threads,
@@ -71,7 +75,7 @@ func runWorkers(c *config, body func(w *worker) error) (*result, error) {
 		}(i)
 	}
 	done.Wait()
-	total := &result{latency: newHistogram(), service: newHistogram()}
+	total := newResult()
 	for i, w := range workers {
 		if errs[i] != nil {
 			return nil, errs[i]
