@@ -62,10 +62,7 @@ static uint64_t limit_goal(const struct lull__pacer *p)
     if (p->limit_bytes == 0) {
         return LULL__PACER_NEVER;
     }
-    if (p->bucket_ns == LULL__PACER_BUCKET_NS) {
-        goal = most(goal, plus(p->live_bytes, p->step_bytes));
-    }
-    return most(goal, p->live_bytes);
+    return most(goal, plus(p->live_bytes, p->step_bytes));
 }
 
 static void set_goal(struct lull__pacer *p)
@@ -105,13 +102,16 @@ uint64_t lull__pacer_trigger(const struct lull__pacer *p)
 
 /* ---- the limiter ---- */
 
-static void fill_bucket(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
+static void limit_share(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
 {
-    uint64_t running_ns = minus(cycle->elapsed_ns, cycle->held_ns);
+    uint64_t held_ns = cycle->held_ns;
+    uint64_t running_ns = minus(cycle->elapsed_ns, held_ns);
+    uint64_t level_ns = minus(plus(p->bucket_ns, held_ns), running_ns);
+    uint64_t owed_ns;
 
-    p->bucket_ns =
-        least(minus(plus(p->bucket_ns, cycle->held_ns), running_ns), LULL__PACER_BUCKET_NS);
-    p->step_bytes = scale(cycle->allocated_bytes, cycle->held_ns, most(running_ns, 1));
+    p->bucket_ns = least(level_ns, plus(LULL__PACER_BUCKET_NS, held_ns));
+    owed_ns = minus(plus(p->bucket_ns, held_ns), LULL__PACER_BUCKET_NS);
+    p->step_bytes = scale(cycle->allocated_bytes, owed_ns, most(most(running_ns, held_ns / 16), 1));
 }
 
 void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
@@ -122,7 +122,7 @@ void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle
     p->system_bytes = cycle->system_bytes;
     p->overhead_bytes = cycle->overhead_bytes;
     p->last_goal_bytes = p->goal_bytes;
-    fill_bucket(p, cycle);
+    limit_share(p, cycle);
     set_goal(p);
 }
 

@@ -10,27 +10,32 @@
  *   goal      = min(goal_P, goal_L)
  *   goal_P    = max(live + (live + stacks + globals) · percent / 100, heap_min · percent / 100)
  *               without end where percent is off
- *   goal_L    = max(live, room − headroom, headroom); live where there is no room; without end
- *               where there is no limit
+ *   goal_L    = max(live + step, room − headroom, headroom); live + step where there is no room;
+ *               without end where there is no limit
  *   room      = limit − overhead − max(system − limit, 0), at least 0
  *   headroom  = max(3 % of room, 1 MiB)
  *   trigger   = goal: the program stands still while a cycle runs, so the heap does not grow in
  *               it. Marking beside the program will need a runway between the two.
  *
  * The limiter: a limit near or below what is live would have the collector run all the time.
- * A leaky bucket of one second fills while threads are held and drains while they run. Full, it
- * lets the goal pass the limit as far as the program allocates in the time that the last cycle
- * held it, which is half the time for each:
+ * A leaky bucket fills while threads are held and drains while they run; it may hold a second.
+ * The goal passes the limit by as much as the program allocates in the time it has to run so that
+ * the next cycle, if it is like the last, does not fill the bucket further. So the collector may
+ * take a second at once, and half of the time over time:
  *
- *   bucket    = clamp(bucket + held − (elapsed − held), 0, 1 s), at each cycle's end
- *   step      = allocated · held / (elapsed − held)
- *   goal_L    = max(goal_L, live + step) while the bucket is full
+ *   running   = elapsed − held
+ *   bucket    = clamp(bucket + held − running, 0, 1 s + held), at each cycle's end
+ *   owed      = max(bucket + held − 1 s, 0), time that the program is to run before the next
+ *   step      = allocated · owed / max(running, held / 16)
  *
- * That holds over time for any rate of allocation that stays between bounds: the program's time
- * in cycle i is held · r(i−1) / r(i), and the mean of ratios around a loop is at least 1.
+ * What a cycle took too much stays in the bucket and is owed in the next, up to the cycle's own
+ * time: so a rate of allocation that is not that of the last cycle averages out, and memory never
+ * passes the limit by more than the program allocates in two cycles' time. The rate is measured
+ * over a sixteenth of a cycle at least, as a single refill in no time would promise anything.
  *
  * Deviations from Go: threads held stand for CPU used, as a stop takes every core whatever the
- * markers use of it; and Go's full bucket turns assists off, of which a stop has none.
+ * markers use of it; and where Go's full bucket turns assists off, of which a stop has none, ours
+ * raises the goal, by degrees.
  *
  * What the scavenger leaves resident, and how fast it works:
  *
@@ -39,7 +44,7 @@
  *   credit    = credit + elapsed / 100 − time spent, at most 1 ms
  *   budget    = credit / cost, cost a moving average of what releasing a byte took
  *
- * .inv.pacer.goal: goal >= live.  .inv.pacer.bucket: bucket <= LULL__PACER_BUCKET_NS. */
+ * .inv.pacer.goal: goal >= live. */
 #ifndef LULL__PACER_H
 #define LULL__PACER_H
 
@@ -47,12 +52,12 @@
 
 #define LULL__PACER_NEVER UINT64_MAX /* a goal or trigger that no heap reaches */
 
-#define LULL__PACER_BUCKET_NS        1000000000u /* a second of holding threads, ahead of half */
+#define LULL__PACER_BUCKET_NS 1000000000u /* held beyond half of the time */
 #define LULL__PACER_HEADROOM_PERCENT 3
-#define LULL__PACER_HEADROOM_MIN     LULL__MIB
+#define LULL__PACER_HEADROOM_MIN LULL__MIB
 #define LULL__PACER_BYTES_PER_MARKER 5000000u /* live bytes that keep one marker busy */
-#define LULL__PACER_MARKERS_MAX      8
-#define LULL__PACER_RETAIN_PERCENT   95 /* of the limit */
+#define LULL__PACER_MARKERS_MAX 8
+#define LULL__PACER_RETAIN_PERCENT 95 /* of the limit */
 
 /* The pacer's state. Its writers hold the heap's lock or run while all threads are held. */
 struct lull__pacer {
@@ -117,7 +122,7 @@ struct lull__scavenge_rate {
 };
 
 #define LULL__SCAVENGE_CREDIT_MAX_NS 1000000
-#define LULL__SCAVENGE_NS_PER_MIB    71000u /* to begin with; measured: 73 ms a GiB */
+#define LULL__SCAVENGE_NS_PER_MIB 71000u /* to begin with; measured: 73 ms a GiB */
 
 void lull__scavenge_rate_init(struct lull__scavenge_rate *r);
 
