@@ -93,10 +93,12 @@ END_TEST
 
 START_TEST(gauges_keep_the_last_and_peaks_the_greatest)
 {
-    lull__emit(&events, goal_set, 0, 100, 90);
-    lull__emit(&events, goal_set, 0, 50, 40);
+    lull__emit(&events, goal_set, 0, 100, 90, 100, 1000);
+    lull__emit(&events, goal_set, 0, 50, 40, 50, 0);
     ck_assert_uint_eq(lull__count(&events, goal_bytes), 50);
     ck_assert_uint_eq(lull__count(&events, trigger_bytes), 40);
+    ck_assert_uint_eq(lull__count(&events, percent), 50);
+    ck_assert_uint_eq(lull__count(&events, limit_bytes), 0);
 
     lull__emit(&events, grow, 0, 10, 700);
     lull__emit(&events, grow, 0, 10, 900);
