@@ -248,16 +248,21 @@ void lull__cache_retire_all(lull_thread *t)
     lull__cache_flush_count(t);
 }
 
-void lull__cache_keep_all(lull_thread *t, uint8_t colour)
+size_t lull__cache_keep_all(lull_thread *t, uint8_t colour)
 {
     uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
+    size_t bytes = 0;
 
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
         struct lull__cache *cache = &t->caches[i];
         if (cache->span != NULL && cache->group != NULL) {
-            set_states(group_states(t->heap, cache), cache->mask | run_mask(cache), colour);
+            uint64_t waiting = cache->mask | run_mask(cache);
+            set_states(group_states(t->heap, cache), waiting, colour);
+            bytes += (size_t)__builtin_popcountll(waiting) * cache->slot_size;
         }
     }
+    t->unflushed_bytes = 0; /* the cycle counts what was kept from here */
+    return bytes;
 }
 
 void lull__cache_sweep_all(lull_thread *t)

@@ -17,9 +17,9 @@ void *lull__cache_refill(lull_thread *t, struct lull__cell *cell);
 void lull__cache_retire_all(lull_thread *t);
 
 /* For a thread held by a signal: its slots not yet handed out, one of which it may be about to
- * return, get `colour`, so that they outlive the cycle; then its spans are swept, since they
- * stand in no list. */
-void lull__cache_keep_all(lull_thread *t, uint8_t colour);
+ * return, get `colour`, so that they outlive the cycle; returns their bytes. Then its spans are
+ * swept, since they stand in no list. */
+size_t lull__cache_keep_all(lull_thread *t, uint8_t colour);
 void lull__cache_sweep_all(lull_thread *t);
 
 /* Adds what the thread allocated to the heap's count. */

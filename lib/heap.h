@@ -83,6 +83,7 @@ struct lull__layout {
     uint64_t *bits;            /* pattern: bit i of word i / 64: word i is a pointer */
     lull_trace_fn trace;       /* custom */
     void *trace_arg;
+    _Atomic(const lull_type *) type; /* the one type with this layout, LULL__MANY_TYPES, or NULL */
     uint16_t cells[LULL__CLASSES]; /* cell of each class, LULL__NO_CELL until first needed;
                                       atomic, set under types_lock */
 };
@@ -315,7 +316,18 @@ struct lull_ephemeron {
     uintptr_t key; /* word; 0 once dead */
     void *value;
     struct lull_ephemeron *chain; /* in a bucket of waiting ephemerons, only while marking */
-    struct lull_ephemeron *found; /* in the list of ephemerons met, only while marking */
+    _Atomic(struct lull_ephemeron *) found; /* in a marker's list of ephemerons met, only while
+                                               marking; NULL: in none; claimed by exchange */
+};
+
+/* Ephemerons whose key is not reached (yet), by key, only while marking. */
+#define LULL__EPHEMERON_BUCKETS 64
+struct lull__ephemerons {
+    pthread_mutex_t lock;           /* of the buckets: several markers reach keys at once */
+    struct lull_ephemeron **bucket; /* `first`, or a mapping */
+    size_t capacity;                /* a power of two */
+    struct lull_ephemeron *first[LULL__EPHEMERON_BUCKETS];
+    _Atomic size_t made;            /* ephemerons ever made */
 };
 
 struct lull__finalizer {
@@ -330,6 +342,7 @@ struct lull__finalizers {
     struct lull__finalizer *table;
     size_t capacity; /* a power of two, or 0 */
     size_t count;    /* entries in use */
+    size_t used;     /* entries in use and tombstones */
     struct lull__finalizer *ready; /* ring buffer of `ready_capacity` */
     size_t ready_capacity, ready_head;
     _Atomic size_t ready_count;
@@ -370,11 +383,9 @@ struct lull__roots {
 struct lull__worker {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    pthread_cond_t idle;
     pthread_t thread;
     bool started, stop;
     bool sweep;       /* there are spans to sweep */
-    bool busy;        /* in the middle of a piece of work */
     size_t retain;    /* bytes in spans and idle that the scavenger leaves */
 };
 
@@ -419,9 +430,10 @@ struct lull_heap {
     /* the cycle */
     pthread_mutex_t cycle_lock;  /* held by the thread that collects */
     _Atomic uint64_t cycles;     /* finished */
+    uint64_t last_cycle_end_ns;  /* under cycle_lock; the heap's creation before the first */
     struct lull__mark_queue queue;
     struct lull__marker_pool markers;
-    struct lull_ephemeron *ephemerons_found; /* see ephemeron.c */
+    struct lull__ephemerons ephemerons;
     struct lull__finalizers finalizers;
     _Atomic uint64_t weak_count; /* weak references ever made; 0: none to look for */
     _Atomic uint32_t unswept;    /* spans in todo lists; a hint */

@@ -171,6 +171,15 @@ static void bind(lull_heap *heap, struct lull_type *type)
     type->head.slot_size = (uint32_t)lull__min(slot_size, UINT32_MAX);
 }
 
+/* Notes that `type` has the layout. Under types_lock; read without it by lull_object_of, which
+ * needs the type whole: release, pairs with the acquire there. */
+static void note_type(struct lull__layout *layout, const lull_type *type)
+{
+    bool first = atomic_load_explicit(&layout->type, memory_order_relaxed) == NULL;
+
+    atomic_store_explicit(&layout->type, first ? type : LULL__MANY_TYPES, memory_order_release);
+}
+
 /* Makes the type of a single layout and its array's; takes over both layouts' bits. */
 static const lull_type *make_type(lull_heap *heap, const char *name, size_t size,
                                   struct lull__layout *single, struct lull__layout *array)
@@ -189,6 +198,10 @@ static const lull_type *make_type(lull_heap *heap, const char *name, size_t size
         type->name = copy;
         type->next = heap->types;
         heap->types = type;
+        note_type(single, type);
+        if (array != single) {
+            note_type(array, type);
+        }
     }
     pthread_mutex_unlock(&heap->types_lock);
 

@@ -1,0 +1,175 @@
+/* ephemeron.c -- ephemerons (Hayes 1997) in time linear in their number.
+ *
+ * Markers do not follow an ephemeron; they collect those they mark. Between drains each is looked
+ * at: where its key is reached, its value is marked. Where not, the ephemeron waits in a table by
+ * key, and the state byte of the key's slot becomes KEY. A marker that reaches a slot in state
+ * KEY, which its usual test of "is it white" tells from white for nothing, marks the values that
+ * waited for it. So no ephemeron is looked at more than twice, however they chain.
+ *
+ * .inv.key: while marking, a slot has state KEY iff some ephemeron waits for it in the table; when
+ * marking ends KEY is turned back to white, for sweeping. */
+#include "ephemeron.h"
+
+void lull__ephemeron_init(lull_heap *heap)
+{
+    struct lull__ephemerons *all = &heap->ephemerons;
+
+    pthread_mutex_init(&all->lock, NULL);
+    all->bucket = all->first;
+    all->capacity = LULL__EPHEMERON_BUCKETS;
+}
+
+void lull__ephemeron_finish(lull_heap *heap)
+{
+    struct lull__ephemerons *all = &heap->ephemerons;
+
+    if (all->bucket != all->first) {
+        lull__os_unmap(all->bucket, all->capacity * sizeof *all->bucket);
+    }
+    pthread_mutex_destroy(&all->lock);
+}
+
+/* As many buckets as ephemerons, where memory can be had; fewer only cost time. The table is
+ * empty. */
+static void grow_table(struct lull__ephemerons *all)
+{
+    size_t made = atomic_load_explicit(&all->made, memory_order_relaxed);
+    size_t capacity = all->capacity;
+
+    while (capacity < made && capacity < (size_t)1 << 22) {
+        capacity *= 2;
+    }
+    if (capacity == all->capacity) {
+        return;
+    }
+    size_t page = LULL__OS_PAGE / sizeof *all->bucket;
+    capacity = lull__max(capacity, page);
+    struct lull_ephemeron **bucket = lull__os_map(capacity * sizeof *bucket);
+    if (bucket == NULL) {
+        return;
+    }
+    if (all->bucket != all->first) {
+        lull__os_unmap(all->bucket, all->capacity * sizeof *bucket);
+    }
+    all->bucket = bucket;
+    all->capacity = capacity;
+}
+
+static struct lull_ephemeron **bucket_of(struct lull__ephemerons *all, const uint8_t *state)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)state * UINT64_C(0x9e3779b97f4a7c15);
+
+    return &all->bucket[(hash >> 32) & (all->capacity - 1)];
+}
+
+static struct lull__slot key_slot(const lull_heap *heap, const struct lull_ephemeron *e)
+{
+    return lull__resolve(heap, lull__untag(heap, e->key));
+}
+
+void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state)
+{
+    struct lull__ephemerons *all = &m->heap->ephemerons;
+
+    pthread_mutex_lock(&all->lock);
+    struct lull_ephemeron **link = bucket_of(all, state);
+    while (*link != NULL) {
+        struct lull_ephemeron *e = *link;
+        if (key_slot(m->heap, e).state == state) {
+            *link = e->chain;
+            lull__mark_word(m, (uintptr_t)e->value);
+        } else {
+            link = &e->chain;
+        }
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
+/* One found ephemeron: marks its value, or has it wait. A key that is no object never dies. */
+static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
+{
+    struct lull__ephemerons *all = &m->heap->ephemerons;
+    struct lull__slot key = key_slot(m->heap, e);
+
+    if (e->key == 0) {
+        return;
+    }
+    if (lull__mark_missed(m, &key)) {
+        struct lull_ephemeron **bucket = bucket_of(all, key.state);
+        e->chain = *bucket;
+        *bucket = e;
+        lull__state_store(key.state, LULL__KEY);
+    } else {
+        lull__mark_word(m, (uintptr_t)e->value);
+    }
+}
+
+/* Looks at all found since the last time; whether there were any. */
+static bool look_at_found(struct lull__marker *m, struct lull__marker_pool *pool)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i <= pool->started; i++) {
+        struct lull_ephemeron *e = pool->marker[i].found;
+        pool->marker[i].found = LULL__FOUND_END;
+        while (e != NULL && e != LULL__FOUND_END) {
+            struct lull_ephemeron *next = atomic_load_explicit(&e->found, memory_order_relaxed);
+            atomic_store_explicit(&e->found, NULL, memory_order_relaxed);
+            look_at(m, e);
+            e = next;
+            any = true;
+        }
+    }
+    return any;
+}
+
+void lull__ephemeron_drain(lull_heap *heap, struct lull__marker *m, uint32_t markers)
+{
+    if (atomic_load_explicit(&heap->ephemerons.made, memory_order_relaxed) == 0) {
+        return;
+    }
+    while (look_at_found(m, &heap->markers)) {
+        lull__mark_drain(heap, markers);
+    }
+}
+
+size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
+{
+    struct lull__ephemerons *all = &heap->ephemerons;
+    size_t cleared = 0;
+
+    for (size_t i = 0; i < all->capacity; i++) {
+        while (all->bucket[i] != NULL) {
+            struct lull_ephemeron *e = all->bucket[i];
+            all->bucket[i] = e->chain;
+            lull__state_store(key_slot(heap, e).state, m->white); /* .inv.key */
+            e->key = 0;
+            e->value = NULL;
+            e->chain = NULL;
+            cleared++;
+        }
+    }
+    grow_table(all);
+    return cleared;
+}
+
+/* ---- the interface ---- */
+
+void *lull_ephemeron_key(lull_thread *t, lull_ephemeron *ephemeron)
+{
+    LULL_ASSERT_HOT(t != NULL);
+    return (void *)ephemeron->key;
+}
+
+void *lull_ephemeron_value(lull_thread *t, lull_ephemeron *ephemeron)
+{
+    LULL_ASSERT_HOT(t != NULL);
+    return ephemeron->value;
+}
+
+void lull_ephemeron_set(lull_thread *t, lull_ephemeron *ephemeron, void *value)
+{
+    if (ephemeron->key != 0) {
+        lull_store(t, &ephemeron->value, value);
+    }
+}

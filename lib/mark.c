@@ -1,0 +1,625 @@
+/* mark.c -- marking: from roots to everything reachable.
+ *
+ * Work is edges, not objects (Garner, Blackburn & Frampton 2007): scanning an object pushes the
+ * words of it that fall in the heap's range, unresolved, on a stack; a word leaves the stack
+ * through a ring of a few dozen (Cher, Hosking & Vitek 2004), and on the way in it is resolved
+ * and the state byte and the body of its object are prefetched. On the way out the state byte is
+ * tested and set, and the object scanned. So the two cache misses of an edge overlap with those
+ * of its neighbours. Deviation: the stack feeds the ring one word for each that leaves it.
+ *
+ * Setting black is a plain byte store: two markers that race on one object both scan it, which
+ * is harmless, and rare (.inv.twice).
+ *
+ * The stack is chunks. Where no memory can be had for another, its words are dropped and
+ * queue->overflow set; after the drain the heap is walked, and every black object scanned again,
+ * until nothing was dropped.
+ *
+ * A large object is scanned a piece at a time: what goes on the stack then is the address of the
+ * next piece with PIECE_BIT set, which no address has. */
+#include "mark.h"
+
+#include <stdlib.h>
+
+#include "span.h"
+
+#define PIECE_BIT ((uintptr_t)1 << 63)
+#define PIECE_BYTES ((size_t)32 << 10)
+#define MASK_ROOM 64      /* words that a record can push */
+#define SHARE_EVERY 128   /* edges between looks at whether another marker is idle */
+#define SHARE_LEAST 64    /* words worth giving away */
+
+/* ---- the stack ---- */
+
+/* Drops the words of the present chunk; they are found again by recover(). */
+static void overflow(struct lull__marker *m)
+{
+    /* relaxed: read after the drain, which synchronises through the queue's lock */
+    atomic_store_explicit(&m->heap->queue.overflow, 1, memory_order_relaxed);
+    m->top = m->chunk->word;
+}
+
+static void use_chunk(struct lull__marker *m, struct lull__chunk *chunk, size_t count)
+{
+    m->chunk = chunk;
+    m->top = chunk->word + count;
+    m->limit = chunk->word + LULL__CHUNK_WORDS;
+}
+
+static LULL__NOINLINE void new_chunk(struct lull__marker *m)
+{
+    struct lull__chunk *chunk = lull__queue_take_empty(&m->heap->queue);
+
+    if (chunk == NULL) {
+        overflow(m);
+        return;
+    }
+    m->chunk->count = (size_t)(m->top - m->chunk->word);
+    chunk->next = m->chunk;
+    use_chunk(m, chunk, 0);
+}
+
+/* Room for `words` more; at most MASK_ROOM + LULL__KERNEL_SLACK. */
+LULL__INLINE void make_room(struct lull__marker *m, size_t words)
+{
+    if (LULL__UNLIKELY((size_t)(m->limit - m->top) < words)) {
+        new_chunk(m);
+    }
+}
+
+/* Back to the chunk below; false: there is none. */
+static LULL__NOINLINE bool pop_chunk(struct lull__marker *m)
+{
+    struct lull__chunk *below = m->chunk->next;
+
+    if (below == NULL) {
+        return false;
+    }
+    lull__queue_give_empty(&m->heap->queue, m->chunk);
+    use_chunk(m, below, below->count);
+    return true;
+}
+
+/* ---- scanning ---- */
+
+/* A tagged heap's words are untagged as they are read. */
+LULL__INLINE uintptr_t read_word(const struct lull__marker *m, const uintptr_t *word, bool tagged)
+{
+    /* relaxed: the program may be storing to it when it runs beside the marker */
+    uintptr_t w = __atomic_load_n(word, __ATOMIC_RELAXED);
+    return tagged ? lull__untag(m->heap, w) : w;
+}
+
+LULL__INLINE void push(struct lull__marker *m, uintptr_t w)
+{
+    *m->top = w;
+    m->top += w - m->range < m->extent;
+}
+
+LULL__INLINE void scan_record(struct lull__marker *m, const char *base, uint64_t mask, bool tagged)
+{
+    const uintptr_t *words = (const uintptr_t *)(const void *)base;
+
+    make_room(m, MASK_ROOM);
+    while (mask != 0) {
+        push(m, read_word(m, words + __builtin_ctzll(mask), tagged));
+        mask &= mask - 1;
+    }
+}
+
+LULL__NO_SANITIZE static void scan_tagged_words(struct lull__marker *m, const uintptr_t *start,
+                                                const uintptr_t *end)
+{
+    for (; start < end; start++) {
+        make_room(m, 1);
+        push(m, lull__untag(m->heap, *start));
+    }
+}
+
+/* Any word of [start, end) may be a pointer. */
+static void scan_words(struct lull__marker *m, const uintptr_t *start, const uintptr_t *end)
+{
+    if (LULL__UNLIKELY(m->heap->tagged)) {
+        scan_tagged_words(m, start, end);
+        return;
+    }
+    while (start < end) {
+        make_room(m, MASK_ROOM);
+        size_t room = (size_t)(m->limit - m->top) - LULL__KERNEL_SLACK;
+        size_t count = lull__min((size_t)(end - start), room);
+        m->top += m->kernel->filter(start, count, m->range, m->extent, m->top);
+        start += count;
+    }
+}
+
+/* The words from `first` to `end` of an object at `start` whose pattern repeats. */
+static void scan_pattern(struct lull__marker *m, const uintptr_t *start, const uintptr_t *first,
+                         const uintptr_t *end, const struct lull__layout *layout)
+{
+    size_t phase = (size_t)(first - start) % layout->period;
+
+    if (layout->period == 1) {
+        scan_words(m, first, end);
+        return;
+    }
+    for (; first < end; first++) {
+        if (layout->bits[phase / 64] >> (phase % 64) & 1) {
+            make_room(m, 1);
+            push(m, lull__untag(m->heap, __atomic_load_n(first, __ATOMIC_RELAXED)));
+        }
+        phase = phase + 1 == layout->period ? 0 : phase + 1;
+    }
+}
+
+/* The bytes [from, to) of an object of `bytes` at base, by a layout that is not a record mask. */
+static void scan_layout(struct lull__marker *m, const struct lull__layout *layout,
+                        enum lull__kind kind, char *base, size_t bytes, size_t from, size_t to)
+{
+    const uintptr_t *start = (const uintptr_t *)(void *)base;
+    const uintptr_t *first = (const uintptr_t *)(void *)(base + from);
+    const uintptr_t *end = (const uintptr_t *)(void *)(base + to);
+
+    if (kind == LULL__KIND_CONSERVATIVE) {
+        scan_words(m, first, end);
+    } else if (kind == LULL__KIND_PATTERN) {
+        scan_pattern(m, start, first, end, layout);
+    } else if (kind == LULL__KIND_RECORD) {
+        scan_record(m, base, layout->bits[0], m->heap->tagged);
+    } else if (kind == LULL__KIND_CUSTOM) {
+        layout->trace(&m->tracer, base, bytes, layout->trace_arg);
+    }
+}
+
+/* One piece of a large object, after a promise of the next. */
+static void scan_piece(struct lull__marker *m, char *piece)
+{
+    const struct lull__span *span = lull__span_of(m->heap, piece);
+    const struct lull__block *block = &m->blocks[span - m->heap->pages.spans];
+    char *base = lull__span_start(m->heap, span);
+    size_t from = (size_t)(piece - base);
+    enum lull__kind kind = lull__span_kind(m->heap, span);
+    size_t to = span->bytes;
+
+    if (kind != LULL__KIND_CUSTOM && to - from > PIECE_BYTES) {
+        to = from + PIECE_BYTES;
+        make_room(m, 1);
+        *m->top++ = (uintptr_t)(base + to) | PIECE_BIT;
+    }
+    scan_layout(m, block->layout, kind, base, span->bytes, from, to);
+}
+
+/* A generic slot's last word is its layout; NULL while it is being allocated: nothing in it. */
+static void scan_generic(struct lull__marker *m, char *base, size_t slot_size)
+{
+    size_t bytes = slot_size - sizeof(struct lull__layout *);
+    const struct lull__layout *layout =
+        __atomic_load_n((struct lull__layout **)(void *)(base + bytes), __ATOMIC_RELAXED);
+
+    if (layout != NULL) {
+        scan_layout(m, layout, layout->kind, base, bytes, 0, bytes);
+    }
+}
+
+/* Adds it to this marker's list, unless another marker has it: .inv.twice must not tangle them. */
+static void find_ephemeron(struct lull__marker *m, char *base)
+{
+    struct lull_ephemeron *e = (struct lull_ephemeron *)(void *)base;
+    struct lull_ephemeron *none = NULL;
+
+    /* relaxed: the lists are read after the drain, which synchronises */
+    if (atomic_compare_exchange_strong_explicit(&e->found, &none, m->found, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+        m->found = e;
+    }
+}
+
+/* Everything but leaves and records, which scan() does inline. */
+static LULL__NOINLINE void scan_other(struct lull__marker *m, const struct lull__block *block,
+                                      char *base)
+{
+    enum lull__kind kind = (enum lull__kind)atomic_load_explicit(&block->kind, memory_order_relaxed);
+
+    if (block->large) {
+        m->bytes += lull__span_of(m->heap, base)->bytes;
+        if (kind != LULL__KIND_LEAF) {
+            scan_piece(m, base);
+        }
+    } else if (kind == LULL__KIND_GENERIC) {
+        scan_generic(m, base, block->slot_size);
+    } else if (kind == LULL__KIND_EPHEMERON) {
+        find_ephemeron(m, base);
+    } else if (kind != LULL__KIND_WEAK) {
+        scan_layout(m, block->layout, kind, base, block->slot_size, 0, block->slot_size);
+    }
+}
+
+LULL__INLINE void scan(struct lull__marker *m, const struct lull__block *block, char *base,
+                       bool tagged)
+{
+    uint8_t kind = atomic_load_explicit(&block->kind, memory_order_relaxed);
+
+    if (LULL__LIKELY(kind == LULL__KIND_RECORD)) {
+        scan_record(m, base, block->mask, tagged);
+    } else if (kind != LULL__KIND_LEAF || block->large) {
+        scan_other(m, block, base);
+    }
+}
+
+/* ---- the ring ---- */
+
+/* Takes a word off the stack into the ring. */
+LULL__INLINE void enter(struct lull__marker *m)
+{
+    uintptr_t word = *--m->top;
+
+    if (LULL__UNLIKELY((word & PIECE_BIT) != 0)) {
+        scan_piece(m, (char *)(word & ~PIECE_BIT));
+        return;
+    }
+    uintptr_t offset = word - m->range;
+    const struct lull__block *block = &m->blocks[offset >> LULL__BLOCK_SHIFT];
+    /* acquire: pairs with the release in span.c's publish */
+    if (atomic_load_explicit(&block->kind, memory_order_acquire) == LULL__KIND_NONE) {
+        return;
+    }
+    uintptr_t in_span = (offset & (LULL__BLOCK - 1)) + ((uintptr_t)block->back << LULL__BLOCK_SHIFT);
+    uintptr_t number = (in_span * block->magic) >> 32;
+    struct lull__edge *edge = &m->ring[m->ring_head++ % LULL__RING];
+    edge->state = block->states + number;
+    edge->base = (char *)word - in_span + number * block->slot_size;
+    edge->block = block;
+    __builtin_prefetch(edge->state, 1);
+    __builtin_prefetch(edge->base);
+}
+
+/* Takes the oldest edge out of the ring: its object is black after. */
+LULL__INLINE void visit(struct lull__marker *m, bool tagged)
+{
+    const struct lull__edge *edge = &m->ring[m->ring_tail++ % LULL__RING];
+    uint8_t state = lull__state_load(edge->state);
+
+    if (state != m->white) {
+        if (LULL__UNLIKELY(state == LULL__KEY)) {
+            lull__ephemeron_key_reached(m, edge->state);
+        } else {
+            return;
+        }
+    }
+    lull__state_store(edge->state, m->black); /* .inv.twice */
+    m->objects++;
+    m->bytes += edge->block->slot_size;
+    scan(m, edge->block, edge->base, tagged);
+}
+
+/* Until stack and ring are empty, or SHARE_EVERY edges were visited: true then. */
+LULL__INLINE bool drain_some(struct lull__marker *m, bool tagged)
+{
+    for (unsigned visited = 0; visited < SHARE_EVERY;) {
+        if (m->top == m->chunk->word && !(m->chunk->next != NULL && pop_chunk(m))) {
+            if (m->ring_head == m->ring_tail) {
+                return false;
+            }
+        } else if (m->ring_head - m->ring_tail < LULL__RING) {
+            enter(m);
+            continue;
+        }
+        visit(m, tagged);
+        visited++;
+    }
+    return true;
+}
+
+/* ---- sharing ---- */
+
+/* Another marker is idle: gives it the second chunk, or half of the only one. */
+static void share(struct lull__marker *m)
+{
+    struct lull__mark_queue *queue = &m->heap->queue;
+    struct lull__chunk *given = m->chunk->next;
+
+    if (given != NULL) {
+        m->chunk->next = given->next;
+    } else {
+        size_t half = (size_t)(m->top - m->chunk->word) / 2;
+        given = half >= SHARE_LEAST / 2 ? lull__queue_take_empty(queue) : NULL;
+        if (given == NULL) {
+            return;
+        }
+        m->top -= half;
+        for (size_t i = 0; i < half; i++) {
+            given->word[i] = m->top[i];
+        }
+        given->count = half;
+    }
+    lull__queue_publish(queue, given);
+}
+
+static void drain_own(struct lull__marker *m)
+{
+    struct lull__mark_queue *queue = &m->heap->queue;
+    bool tagged = m->heap->tagged;
+
+    while (tagged ? drain_some(m, true) : drain_some(m, false)) {
+        if (LULL__UNLIKELY(lull__queue_hungry(queue))) {
+            share(m);
+        }
+    }
+}
+
+/* Own work, then published work, until there is none anywhere. */
+static void drain_all(struct lull__marker *m, bool idle)
+{
+    struct lull__mark_queue *queue = &m->heap->queue;
+    struct lull__chunk *chunk;
+
+    if (!idle) {
+        drain_own(m);
+    }
+    while ((chunk = lull__queue_wait(queue, idle)) != NULL) {
+        idle = false;
+        lull__queue_give_empty(queue, m->chunk);
+        chunk->next = NULL;
+        use_chunk(m, chunk, chunk->count);
+        drain_own(m);
+    }
+}
+
+/* ---- overflow ---- */
+
+/* Pushes the white objects that the black objects of one span hold. */
+static void rescan_span(struct lull__marker *m, const struct lull__span *span)
+{
+    const struct lull__block *block = &m->blocks[span - m->heap->pages.spans];
+    char *start = lull__span_start(m->heap, span);
+    uint8_t *states = block->states;
+
+    for (uint32_t i = 0; i < span->slots; i++) {
+        if (lull__state_load(&states[i]) == m->black &&
+            lull__span_kind(m->heap, span) != LULL__KIND_EPHEMERON) {
+            scan(m, block, start + (size_t)i * block->slot_size, m->heap->tagged);
+            drain_own(m);
+        }
+    }
+}
+
+/* After words were dropped: every black object's white children, until nothing is dropped. The
+ * statistics then count some large objects twice. */
+static void recover(struct lull__marker *m)
+{
+    lull_heap *heap = m->heap;
+
+    while (atomic_exchange_explicit(&heap->queue.overflow, 0, memory_order_relaxed) != 0) {
+        for (size_t b = 0; b < heap->pages.top; b += heap->pages.spans[b].blocks) {
+            if (lull__span_kind(heap, &heap->pages.spans[b]) != LULL__KIND_NONE) {
+                rescan_span(m, &heap->pages.spans[b]);
+            }
+        }
+    }
+}
+
+/* ---- marker threads ---- */
+
+static void *marker_thread(void *arg)
+{
+    struct lull__marker *m = arg;
+    struct lull__marker_pool *pool = &m->heap->markers;
+    uint64_t last = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->stop && (pool->drain == last || pool->joined == pool->wanted)) {
+            pthread_cond_wait(&pool->work, &pool->lock);
+        }
+        if (pool->stop) {
+            break;
+        }
+        last = pool->drain;
+        pool->joined++;
+        pthread_mutex_unlock(&pool->lock);
+        uint64_t cpu_ns = lull__os_thread_cpu_ns();
+        drain_all(m, true);
+        m->cpu_ns += lull__os_thread_cpu_ns() - cpu_ns;
+        pthread_mutex_lock(&pool->lock);
+        pool->left++;
+        pthread_cond_signal(&pool->finished);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/* Gives a marker its first chunk; false: no memory. */
+static bool equip(struct lull__marker *m)
+{
+    if (m->chunk == NULL) {
+        struct lull__chunk *chunk = lull__queue_take_empty(&m->heap->queue);
+        if (chunk == NULL) {
+            return false;
+        }
+        chunk->next = NULL;
+        use_chunk(m, chunk, 0);
+    }
+    return true;
+}
+
+static void prepare(struct lull__marker *m)
+{
+    lull_heap *heap = m->heap;
+
+    m->range = (uintptr_t)heap->pages.range;
+    /* acquire: pairs with the release in pages.c's commit */
+    m->extent = atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire);
+    m->blocks = heap->pages.blocks;
+    m->white = heap->colour;
+    m->black = lull__other_colour(heap->colour);
+    if (m->found == NULL) {
+        m->found = LULL__FOUND_END;
+    }
+}
+
+static void begin_drain(lull_heap *heap, uint32_t markers)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pthread_mutex_lock(&pool->lock);
+    uint32_t helpers = (uint32_t)lull__min(markers - 1, pool->started);
+    for (uint32_t i = 1; i <= pool->started; i++) {
+        prepare(&pool->marker[i]); /* any of them may be the ones to join */
+    }
+    lull__queue_begin(&heap->queue, helpers + 1);
+    pool->wanted = helpers;
+    pool->joined = 0;
+    pool->left = 0;
+    pool->drain++;
+    if (helpers != 0) {
+        pthread_cond_broadcast(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* No more helpers may join; waits for those that did. */
+static void end_drain(lull_heap *heap)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pthread_mutex_lock(&pool->lock);
+    pool->wanted = pool->joined;
+    while (pool->left < pool->joined) {
+        pthread_cond_wait(&pool->finished, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* ---- the interface ---- */
+
+static void tracer_range(lull_tracer *tracer, const uintptr_t *start, const uintptr_t *end)
+{
+    scan_words((struct lull__marker *)(void *)tracer, start, end);
+}
+
+bool lull__mark_init(lull_heap *heap)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->finished, NULL);
+    pool->marker = calloc(LULL__MARKERS_MAX, sizeof *pool->marker);
+    if (!lull__queue_init(&heap->queue) || pool->marker == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < LULL__MARKERS_MAX; i++) {
+        pool->marker[i].tracer.range = tracer_range;
+        pool->marker[i].heap = heap;
+        pool->marker[i].kernel = lull__mark_kernel_choose();
+    }
+    return equip(&pool->marker[0]);
+}
+
+void lull__mark_finish(lull_heap *heap)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pthread_mutex_lock(&pool->lock);
+    pool->stop = true;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (uint32_t i = 0; i < pool->started; i++) {
+        pthread_join(pool->thread[i], NULL);
+    }
+    free(pool->marker);
+    lull__queue_finish(&heap->queue);
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->finished);
+    pthread_mutex_destroy(&pool->lock);
+}
+
+void lull__mark_fork_child(lull_heap *heap)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->finished, NULL);
+    pthread_mutex_init(&heap->queue.lock, NULL);
+    pool->started = 0;
+}
+
+void lull__mark_start_threads(lull_heap *heap, uint32_t markers)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pthread_mutex_lock(&pool->lock);
+    while (pool->started + 1 < markers) {
+        struct lull__marker *m = &pool->marker[pool->started + 1];
+        if (!equip(m) ||
+            !lull__os_thread_start(&pool->thread[pool->started], marker_thread, m, "lull-marker")) {
+            break;
+        }
+        pool->started++;
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+struct lull__marker *lull__mark_begin(lull_heap *heap)
+{
+    struct lull__marker *m = &heap->markers.marker[0];
+
+    prepare(m);
+    m->cpu_ns -= lull__os_thread_cpu_ns();
+    return m;
+}
+
+void lull__mark_word(struct lull__marker *m, uintptr_t word)
+{
+    make_room(m, 1);
+    push(m, lull__untag(m->heap, word));
+}
+
+void lull__mark_range(struct lull__marker *m, const void *start, const void *end)
+{
+    scan_words(m, start, end);
+}
+
+void lull__mark_drain(lull_heap *heap, uint32_t markers)
+{
+    struct lull__marker *m = &heap->markers.marker[0];
+
+    begin_drain(heap, markers);
+    drain_all(m, false);
+    end_drain(heap);
+    recover(m);
+}
+
+struct lull__mark_total lull__mark_end(lull_heap *heap)
+{
+    struct lull__mark_total total = {0, 0, 0};
+    struct lull__marker_pool *pool = &heap->markers;
+
+    pool->marker[0].cpu_ns += lull__os_thread_cpu_ns();
+    for (uint32_t i = 0; i <= pool->started; i++) {
+        struct lull__marker *m = &pool->marker[i];
+        total.bytes += m->bytes;
+        total.objects += m->objects;
+        total.cpu_ns += m->cpu_ns;
+        m->bytes = 0;
+        m->objects = 0;
+        m->cpu_ns = 0;
+    }
+    return total;
+}
+
+void lull_trace(lull_tracer *tracer, const void *word)
+{
+    uintptr_t w = (uintptr_t)word;
+
+    tracer->range(tracer, &w, &w + 1);
+}
+
+void lull_trace_range(lull_tracer *tracer, const void *start, const void *end)
+{
+    uintptr_t first = lull__round_up((uintptr_t)start, sizeof(uintptr_t));
+    uintptr_t last = (uintptr_t)end & ~(sizeof(uintptr_t) - 1);
+
+    if (first < last) {
+        tracer->range(tracer, (const uintptr_t *)first, (const uintptr_t *)last);
+    }
+}

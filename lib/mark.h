@@ -1,0 +1,99 @@
+/* mark.h -- marking: from roots to everything reachable. */
+#ifndef LULL__MARK_H
+#define LULL__MARK_H
+
+#include "heap.h"
+#include "mark_kernel.h"
+#include "mark_queue.h"
+
+/* What a trace callback talks to: a marker, or the verifier. */
+struct lull_tracer {
+    void (*range)(lull_tracer *tracer, const uintptr_t *start, const uintptr_t *end);
+};
+
+/* An edge that waits in the ring: where its object's state byte and body are. */
+struct lull__edge {
+    uint8_t *state;
+    char *base;
+    const struct lull__block *block;
+};
+
+#define LULL__FOUND_END ((struct lull_ephemeron *)(void *)1) /* last of a `found` list: not NULL */
+
+#define LULL__RING 64 /* a power of two; doc/design.md has the measurements */
+
+/* One marking thread's state; its own but where said. */
+struct lull__marker {
+    struct lull_tracer tracer; /* first: a callback's tracer is its marker */
+    lull_heap *heap;
+    const struct lull__mark_kernel *kernel;
+
+    /* from the heap, for the time of a drain */
+    uintptr_t range;
+    size_t extent;
+    const struct lull__block *blocks;
+    uint8_t white, black;
+
+    /* the stack of words: chunk->word[0, top) and the chunks below it */
+    struct lull__chunk *chunk;
+    uintptr_t *top;
+    uintptr_t *limit; /* end of the chunk's words */
+
+    struct lull_ephemeron *found; /* ephemerons marked, by their `found` links */
+    size_t bytes;                 /* marked; slots, not what was asked for */
+    size_t objects;
+    uint64_t cpu_ns;
+
+    uint32_t ring_head, ring_tail; /* next in, next out; head - tail edges wait */
+    struct lull__edge ring[LULL__RING];
+};
+
+/* The heap's markers; false: no memory. Finish ends their threads. */
+bool lull__mark_init(lull_heap *heap);
+void lull__mark_finish(lull_heap *heap);
+
+/* Has threads for `markers` markers alive, as far as the system lets. Before threads are held:
+ * starting a thread takes locks of the C library, which a thread held by a signal may have. */
+void lull__mark_start_threads(lull_heap *heap, uint32_t markers);
+
+/* A cycle begins: white is the heap's colour from now on, black the other. All threads are held,
+ * everything is swept. Returns the collecting thread's marker. */
+struct lull__marker *lull__mark_begin(lull_heap *heap);
+
+/* Adds roots: one word, or every aligned word of a range. May mark some of what they reach. */
+void lull__mark_word(struct lull__marker *m, uintptr_t word);
+void lull__mark_range(struct lull__marker *m, const void *start, const void *end);
+
+/* Marks everything reachable from what was added, with up to `markers` of the threads started. */
+void lull__mark_drain(lull_heap *heap, uint32_t markers);
+
+/* Whether marking reached the object in a slot. Between drains. */
+LULL__INLINE bool lull__mark_reached(const struct lull__marker *m, const struct lull__slot *slot)
+{
+    return slot->state != NULL && lull__state_load(slot->state) == m->black;
+}
+
+/* Whether there is an object in the slot that marking did not reach. Between drains. */
+LULL__INLINE bool lull__mark_missed(const struct lull__marker *m, const struct lull__slot *slot)
+{
+    if (slot->state == NULL) {
+        return false;
+    }
+    uint8_t state = lull__state_load(slot->state);
+    return state == m->white || state == LULL__KEY;
+}
+
+/* Marking is over: adds up what the markers counted, and zeroes it. */
+struct lull__mark_total {
+    size_t bytes, objects;
+    uint64_t cpu_ns;
+};
+struct lull__mark_total lull__mark_end(lull_heap *heap);
+
+/* After fork, in the child: the marker threads are gone. */
+void lull__mark_fork_child(lull_heap *heap);
+
+/* ephemeron.c's hook: a slot in state LULL__KEY was reached. */
+void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state);
+
+#endif

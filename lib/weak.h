@@ -1,0 +1,11 @@
+/* weak.h -- weak references. */
+#ifndef LULL__WEAK_H
+#define LULL__WEAK_H
+
+#include "mark.h"
+
+/* Clears every reached weak reference whose target was not reached; returns how many. After the
+ * drains of all but finalizers. */
+size_t lull__weak_clear(lull_heap *heap, struct lull__marker *m);
+
+#endif
