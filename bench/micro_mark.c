@@ -101,6 +101,7 @@ static void run_boehm(micro_result *result)
 {
     struct node *tree;
 
+    GC_set_all_interior_pointers(0); /* or 32 bytes are 48 */
     GC_set_markers_count(1);
     GC_INIT();
     tree = grow_boehm(NULL, NULL, DEPTH);
