@@ -31,9 +31,9 @@ func init() {
 }
 
 func microAlloc(c *config, m *meter) (*result, error) {
-	ring := new([microRing]*record)
+	var ring [microRing]*record
 	m.start()
-	for i := 0; i < microRecords; i++ {
+	for i := uint(0); i < microRecords; i++ {
 		r := new(record)
 		r.value[0] = uint64(i)
 		ring[i%microRing] = r
