@@ -25,7 +25,8 @@
  *
  * Locks, in the order in which they may be taken:
  *   registry (fork.c) > cycle_lock > threads_lock > roots_lock, types_lock, finalizers.lock,
- *   pools_lock > worker.lock > a cell's lock > large_lock > pages.lock > span states lock */
+ *   pools_lock > a pool's lock > magazines.lock > worker.lock > a cell's lock > large_lock >
+ *   pages.lock > span states lock */
 #ifndef LULL__HEAP_H
 #define LULL__HEAP_H
 
@@ -391,6 +392,14 @@ struct lull__worker {
 
 #define LULL__POOLS_MAX 256
 
+/* Memory for the magazines of a heap's depots; see pool.c. Under lock. */
+struct lull__magazine_store {
+    pthread_mutex_t lock;
+    struct lull__magazine *spare;      /* empty ones */
+    struct lull__chunk_header *chunks; /* all, to unmap */
+    _Atomic size_t bytes;              /* mapped for magazines, those of threads included */
+};
+
 /* ---- the heap ---- */
 
 struct lull_heap {
@@ -449,7 +458,9 @@ struct lull_heap {
 
     /* pools */
     pthread_mutex_t pools_lock;
-    lull_pool *pools[LULL__POOLS_MAX];
+    lull_pool *pools[LULL__POOLS_MAX];     /* by index; under pools_lock */
+    struct lull__pool_thread *pool_threads; /* who has magazines; under pools_lock */
+    struct lull__magazine_store magazines;
 
     struct lull__events events;
     uint64_t created_cpu_ns; /* CPU of the process when the heap was made */

@@ -1,0 +1,36 @@
+/* pool.h -- object pools: what the rest of the library asks of them. */
+#ifndef LULL__POOL_H
+#define LULL__POOL_H
+
+#include "heap.h"
+#include "mark.h"
+
+/* A heap's pools: none at first. Finish frees all of them and their memory; no thread is attached
+ * any more. */
+bool lull__pools_init(lull_heap *heap);
+void lull__pools_finish(lull_heap *heap);
+
+/* Gives a thread its empty magazines, for every pool there will be; t->heap is set, t is not yet
+ * among the heap's threads. False: no memory. */
+bool lull__pool_thread_init(lull_thread *t);
+
+/* Gives all that the thread keeps back to the depots, its counts to the pools, and frees its
+ * magazines. The thread itself, running, before it leaves; or whoever frees a thread that is no
+ * more. A second call does nothing. */
+void lull__pool_thread_finish(lull_thread *t);
+
+/* At the start of a cycle, all threads held: what lay idle through the last cycle becomes the
+ * victim generation, and the victims of the last cycle are dropped. The magazines of threads not
+ * held by a signal go back to the depots. */
+void lull__pools_trim(lull_heap *heap);
+
+/* Reports every object that pools keep; all threads held. */
+void lull__pools_scan(lull_heap *heap, lull_tracer *tracer);
+
+/* Memory mapped for magazines, of depots and threads. Any thread, any time. */
+size_t lull__pools_bytes(const lull_heap *heap);
+
+/* After fork, in the child: no other thread has a lock of the pools. */
+void lull__pools_fork_child(lull_heap *heap);
+
+#endif
