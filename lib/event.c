@@ -13,7 +13,6 @@ enum feed_kind {
     FEED_SET,
     FEED_MAX,
     FEED_CLASS,
-    FEED_UNCLASS,
     FEED_TIME,
     FEED_TIME_KIND
 };
@@ -43,7 +42,6 @@ struct event {
 #define SET(c)       {FEED_SET, LULL__COUNTER_##c}
 #define MAX(c)       {FEED_MAX, LULL__COUNTER_##c}
 #define CLASS(a)     {FEED_CLASS, LULL__CLASS_##a}
-#define UNCLASS(a)   {FEED_UNCLASS, LULL__CLASS_##a}
 #define TIME(h)      {FEED_TIME, h}
 #define TIME_KIND(h) {FEED_TIME_KIND, h}
 #define FIELD(name, ...)       {#name, {__VA_ARGS__}}
@@ -99,10 +97,6 @@ static void feed(struct lull__events *events, struct feed to, uint64_t value, ui
     case FEED_CLASS:
         LULL_ASSERT_VALUES(first < LULL_STATS_CLASSES, first, to.target);
         add(&events->by_class[to.target][first], value);
-        break;
-    case FEED_UNCLASS:
-        LULL_ASSERT_VALUES(first < LULL_STATS_CLASSES, first, to.target);
-        add(&events->by_class[to.target][first], -value);
         break;
     case FEED_TIME: lull__histogram_record(&events->time[to.target], value); break;
     case FEED_TIME_KIND:
@@ -196,4 +190,10 @@ uint64_t lull__events_system_bytes(const struct lull__events *events)
 {
     return lull__count(events, in_use_bytes) + lull__events_idle_bytes(events) +
            lull__count(events, metadata_bytes);
+}
+
+uint64_t lull__events_cpu_ns(const struct lull__events *events)
+{
+    return lull__count(events, mark_cpu_ns) + lull__count(events, sweep_cpu_ns) +
+           lull__count(events, scavenge_cpu_ns);
 }

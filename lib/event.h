@@ -37,7 +37,7 @@ enum lull__event_id {
 
 /* LULL__EVENT_FIELDS_pause and so on: how many fields each event has. */
 enum {
-#define FIELD(name, ...)       0
+#define FIELD(name, ...) 0
 #define LULL__EVENT(name, ...) LULL__EVENT_FIELDS_##name = sizeof((const char[]){__VA_ARGS__}),
 #include "event.def"
 #undef LULL__EVENT
@@ -81,13 +81,13 @@ struct lull__events {
 /* lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, ns): emits one event, its fields
  * in the table's order. `thread` is the number of the mutator thread it is about, 0 for none.
  * Threads: any. Time: some ns a feed; the subscriber's with one. */
-#define lull__emit(events, name, thread, ...)                                        \
-    do {                                                                             \
-        _Static_assert(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t) == \
-                           LULL__EVENT_FIELDS_##name,                                \
-                       "the number of fields of event " #name " in event.def");      \
-        lull__event_emit((events), LULL__EVENT_##name, (thread),                     \
-                         (const uint64_t[LULL_EVENT_FIELDS]){__VA_ARGS__});          \
+#define lull__emit(events, name, thread, ...)                                                      \
+    do {                                                                                           \
+        _Static_assert(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t) ==               \
+                           LULL__EVENT_FIELDS_##name,                                              \
+                       "the number of fields of event " #name " in event.def");                    \
+        lull__event_emit((events), LULL__EVENT_##name, (thread),                                   \
+                         (const uint64_t[LULL_EVENT_FIELDS]){__VA_ARGS__});                        \
     } while (0)
 
 void lull__event_emit(struct lull__events *events, enum lull__event_id id, uint32_t thread,
@@ -95,16 +95,22 @@ void lull__event_emit(struct lull__events *events, enum lull__event_id id, uint3
 
 /* lull__count(&heap->events, live_bytes): a counter's value; lull__happened(&heap->events,
  * cycle_end): how often an event happened. */
-#define lull__count(events, name) \
+#define lull__count(events, name)                                                                  \
     atomic_load_explicit(&(events)->counter[LULL__COUNTER_##name], memory_order_relaxed)
-#define lull__happened(events, name) \
+#define lull__happened(events, name)                                                               \
     atomic_load_explicit(&(events)->happened[LULL__EVENT_##name], memory_order_relaxed)
 
+/* lull__count_class(&heap->events, freed, 3): an array's value for a size class. */
+#define lull__count_class(events, array, size_class)                                               \
+    atomic_load_explicit(&(events)->by_class[LULL__CLASS_##array][size_class], memory_order_relaxed)
+
 /* What the counters say together. heap: live by the last cycle + allocated since; idle: resident
- * in no span; system: in_use + idle + metadata. */
+ * in no span; system: in_use + idle + metadata. cpu:
+ * of the collector. */
 uint64_t lull__events_heap_bytes(const struct lull__events *events);
 uint64_t lull__events_idle_bytes(const struct lull__events *events);
 uint64_t lull__events_system_bytes(const struct lull__events *events);
+uint64_t lull__events_cpu_ns(const struct lull__events *events);
 
 /* Makes `fn` with `arg` the receiver, in place of the one before; NULL: nobody. An emission sees
  * fn and arg of one call, never of two.

@@ -61,8 +61,7 @@ static void read_cycles(const struct lull__events *events, lull_stats *s)
     s->sweep_cpu_ns = lull__count(events, sweep_cpu_ns);
     s->scavenge_cpu_ns = lull__count(events, scavenge_cpu_ns);
     s->gc_cpu_ns = lull__events_cpu_ns(events);
-    s->gc_cpu_fraction =
-        process_cpu_ns == 0 ? 0 : (double)s->gc_cpu_ns / (double)process_cpu_ns;
+    s->gc_cpu_fraction = process_cpu_ns == 0 ? 0 : (double)s->gc_cpu_ns / (double)process_cpu_ns;
     s->last_cycle_ns = lull__count(events, last_cycle_ns);
     s->last_mark_objects = s->live_objects;
     s->last_mark_cpu_ns = lull__count(events, last_mark_cpu_ns);
@@ -88,8 +87,8 @@ static void read_classes(const struct lull__events *events, lull_stats *s)
     s->class_count = CLASSES;
     for (unsigned i = 0; i < CLASSES; i++) {
         s->by_class[i].slot_bytes = i < LULL__CLASSES ? lull__classes[i].slot_size : 0;
-        s->by_class[i].allocated_objects = lull__events_by_class(events, allocated, i);
-        s->by_class[i].freed_objects = lull__events_by_class(events, freed, i);
+        s->by_class[i].allocated_objects = lull__count_class(events, allocated, i);
+        s->by_class[i].freed_objects = lull__count_class(events, freed, i);
     }
 }
 

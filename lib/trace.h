@@ -2,17 +2,17 @@
  *
  * The format is stable: fields are not moved, new ones come at the end. An example, in one line:
  *
- *   lull: cycle 12 (trigger) at 3.214 s: 200.0 -> 100.3 -> 98.2 MiB, goal 200.0 MiB, next 196.4
- *   MiB; held 12.310 ms: stop 0.052 + mark 11.230 + weak 0.310; CPU 22.104 ms, 2 markers; stacks
- *   12.0 KiB, globals 4.0 KiB, 3 threads; collector 3.1 % of CPU
+ *   lull: cycle 12 (trigger) at 3.214 s: 200.0 -> 100.3 -> 98.2 MiB, goal 200.0, next 196.4; held
+ *   12.310 ms: stop 0.052, mark 11.230 (weak 0.310); CPU 22.104 ms, 2 markers; stacks 12.0 KiB,
+ *   globals 4.0 KiB, 3 threads; collector 3.1 % of CPU
  *
  *   cycle 12         number of the cycle, from 1
  *   (trigger)        why: trigger, forced, limit, stress
  *   at 3.214 s       since the heap was made
  *   a -> b -> c      heap bytes when it began, when it ended, and marked live
- *   goal, next       the goal it was to meet; the goal of the next cycle, or none
- *   held             how long threads were held, and what of it went where: until all stood
- *                    still, marking, weak references; they need not add up
+ *   goal, next       MiB it was to end by, and the next is, or none
+ *   held             how long threads were held; of it until all stood still, and marking; of
+ *                    that weak references, ephemerons and finalizers
  *   CPU, markers     CPU time of marking, of all markers, and how many there were
  *   stacks, globals  bytes scanned; threads: how many were held
  *   collector        CPU time of the collector, all threads, of that of the process, since the
