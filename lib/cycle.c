@@ -78,7 +78,8 @@ void lull__cycle_set_goal(lull_heap *heap)
 
     /* relaxed: a number that allocation compares with */
     atomic_store_explicit(&heap->trigger_bytes, trigger, memory_order_relaxed);
-    lull__emit(&heap->events, goal_set, 0, heap->pacer.goal_bytes, trigger);
+    lull__emit(&heap->events, goal_set, 0, heap->pacer.goal_bytes, trigger,
+               (uint64_t)(int64_t)heap->pacer.gc_percent, heap->pacer.limit_bytes);
 }
 
 /* Marking is over and nothing is swept yet: the next goal, from what was found. */
@@ -242,7 +243,7 @@ static void follow_up(struct cycle *c)
         lull__cycle_finish_sweep(heap, true); /* who asked expects what died to be free */
     }
     if (heap->options.trace) {
-        lull__trace_cycle(heap);
+        lull__trace_cycle(&heap->events);
     }
 }
 

@@ -36,13 +36,6 @@ void lull__finalizer_finish(lull_heap *heap)
 {
     struct lull__finalizers *f = &heap->finalizers;
 
-    if (f->thread_started) {
-        pthread_mutex_lock(&f->lock);
-        f->stop = true;
-        pthread_cond_broadcast(&f->wake);
-        pthread_mutex_unlock(&f->lock);
-        pthread_join(f->thread, NULL);
-    }
     unmap_entries(f->table, f->capacity);
     unmap_entries(f->ready, f->ready_capacity);
     pthread_cond_destroy(&f->wake);

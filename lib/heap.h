@@ -75,6 +75,8 @@ enum lull__kind {
 #define LULL__CELLS 1024 /* layouts * classes with spans of their own, a heap */
 #define LULL__NO_CELL 0  /* the cell whose cache is always empty: the slow path decides */
 
+#define LULL__MANY_TYPES ((const lull_type *)(const void *)1)
+
 /* What the words of an object are. Types with equal layouts share one. Never freed before the
  * heap; written under types_lock before it is published in heap->layouts. */
 struct lull__layout {
@@ -463,7 +465,6 @@ struct lull_heap {
     struct lull__magazine_store magazines;
 
     struct lull__events events;
-    uint64_t created_cpu_ns; /* CPU of the process when the heap was made */
 };
 
 #define LULL__HEAP_MAGIC UINT64_C(0x6c756c6c68656170)

@@ -99,6 +99,7 @@ bool lull__layout_init(lull_heap *heap)
         if (*place[i] == NULL) {
             return false;
         }
+        (*place[i])->type = LULL__MANY_TYPES; /* objects without a type have these */
     }
     /* the fallback must never want for a cell */
     for (unsigned c = 0; c < LULL__CLASSES; c++) {

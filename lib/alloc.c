@@ -1,0 +1,316 @@
+/* alloc.c -- allocation: the policy around the caches.
+ *
+ * Every slow path does the same, in this order: hold still if the collector wants that; collect
+ * if that is due; take slots. What fails is tried again after a full collection, and once more
+ * after the program's handler; then it is NULL. */
+#include "alloc.h"
+
+#include "cache.h"
+#include "central.h"
+#include "cycle.h"
+#include "error.h"
+#include "handshake.h"
+#include "layout.h"
+#include "span.h"
+#include "thread.h"
+
+#include <string.h>
+
+/* ---- one try, no safepoint ---- */
+
+static void *try_small(lull_thread *t, struct lull__layout *layout, size_t bytes)
+{
+    bool generic;
+    unsigned class_index = lull__class_of(bytes);
+    struct lull__cell *cell = lull__layout_cell(t->heap, layout, class_index, &generic);
+
+    if (LULL__LIKELY(!generic)) {
+        return lull__cache_refill(t, cell);
+    }
+    /* the layout goes into the slot's last word: a slot with room for it */
+    if (bytes + LULL__GENERIC_HEADER > LULL__SMALL_MAX) {
+        return NULL;
+    }
+    class_index = lull__class_of(bytes + LULL__GENERIC_HEADER);
+    cell = &t->heap->cells[t->heap->generic_layout->cells[class_index]];
+    char *object = lull__cache_refill(t, cell);
+    if (object != NULL) {
+        void *header = object + cell->slot_size - LULL__GENERIC_HEADER;
+        __atomic_store_n((struct lull__layout **)header, layout, __ATOMIC_RELAXED);
+    }
+    return object;
+}
+
+static void *try_large(lull_thread *t, struct lull__layout *layout, size_t bytes)
+{
+    lull_heap *heap = t->heap;
+
+    lull__central_sweep(heap, 64); /* dead large objects before new memory */
+    struct lull__span *span = lull__span_new_large(heap, layout, bytes, t->colour);
+    if (span == NULL) {
+        return NULL;
+    }
+    char *object = lull__span_start(heap, span);
+    if (!span->clean) {
+        memset(object, 0, span->bytes);
+    }
+    lull__central_give_large(heap, span);
+    t->unflushed_bytes += span->bytes;
+    lull__cache_flush_count(t);
+    lull__emit(&heap->events, alloc_flush, t->number, LULL__CLASSES, 1, span->bytes);
+    return object;
+}
+
+/* A generic object that leaves no room for its header is a large one. */
+static void *try_alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
+{
+    void *object = NULL;
+
+    lull__enter(t);
+    if (bytes <= LULL__SMALL_MAX) {
+        object = try_small(t, layout, bytes);
+    }
+    if (object == NULL && bytes + LULL__GENERIC_HEADER > LULL__SMALL_MAX) {
+        object = try_large(t, layout, bytes);
+    }
+    lull__leave(t);
+    return object;
+}
+
+/* ---- retries ---- */
+
+static void fail_alloc(lull_heap *heap, size_t bytes)
+{
+    size_t used = atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed);
+    size_t blocks = (bytes + LULL__BLOCK - 1) / LULL__BLOCK;
+
+    if (blocks > heap->pages.max_blocks || used > heap->pages.max_blocks - blocks) {
+        lull__emit(&heap->events, limit_hit, 0, bytes);
+        lull__fail(LULL_E_LIMIT, "%zu bytes: %zu of at most %zu are in use", bytes,
+                   used * LULL__BLOCK, heap->pages.max_blocks * LULL__BLOCK);
+    } else {
+        lull__emit(&heap->events, no_memory, 0, bytes);
+        lull__fail(LULL_E_NO_MEMORY, "%zu bytes: the system gives no memory", bytes);
+    }
+}
+
+static bool ask_program(lull_thread *t, size_t bytes)
+{
+    lull_heap *heap = t->heap;
+
+    if (heap->options.no_memory == NULL) {
+        return false;
+    }
+    t->in_callback++;
+    bool again = heap->options.no_memory(heap, bytes, heap->options.no_memory_arg) != 0;
+    t->in_callback--;
+    return again;
+}
+
+static LULL__NOINLINE void *alloc_after_failure(lull_thread *t, struct lull__layout *layout,
+                                                size_t bytes)
+{
+    bool collects = t->heap->options.mode != LULL_MODE_OFF;
+    void *object = NULL;
+
+    if (collects) {
+        lull__cycle_run(t, LULL__REASON_LIMIT);
+        object = try_alloc(t, layout, bytes);
+    }
+    if (object == NULL && ask_program(t, bytes)) {
+        if (collects) {
+            lull__cycle_run(t, LULL__REASON_LIMIT);
+        }
+        object = try_alloc(t, layout, bytes);
+    }
+    if (object == NULL) {
+        fail_alloc(t->heap, bytes);
+    }
+    return object;
+}
+
+/* ---- the slow path ---- */
+
+static LULL__NOINLINE bool may_allocate(lull_thread *t)
+{
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    if (t->in_callback != 0) {
+        lull__fail(LULL_E_STATE, "allocation inside a callback of the collector");
+        return false;
+    }
+    if (t->user_blocked) {
+        lull__fail(LULL_E_STATE, "allocation inside a blocking section");
+        return false;
+    }
+    return true;
+}
+
+void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
+{
+    size_t more = bytes > LULL__SMALL_MAX ? bytes : 0;
+
+    if (LULL__UNLIKELY((t->in_callback | t->user_blocked) != 0) && !may_allocate(t)) {
+        return NULL;
+    }
+    lull_safepoint(t);
+    if (LULL__UNLIKELY(lull__cycle_due(t->heap, more))) {
+        lull__cycle_run(t, LULL__REASON_TRIGGER);
+    } else if (LULL__UNLIKELY(t->heap->stress) && t->heap->options.mode != LULL_MODE_OFF) {
+        lull__cycle_run(t, LULL__REASON_STRESS);
+    }
+    void *object = try_alloc(t, layout, bytes);
+    return LULL__LIKELY(object != NULL) ? object : alloc_after_failure(t, layout, bytes);
+}
+
+void *lull_alloc_slow(lull_thread *t, const lull_type *type)
+{
+    return lull__alloc(t, type->layout, type->size);
+}
+
+/* ---- the interface ---- */
+
+void *lull_alloc(lull_thread *t, const lull_type *type)
+{
+    return lull_alloc_inline(t, type);
+}
+
+/* The fast path by size: the cache of the layout's class, if it has one. */
+LULL__INLINE void *alloc_sized(lull_thread *t, struct lull__layout *layout, size_t bytes)
+{
+    if (LULL__LIKELY(bytes <= LULL__SMALL_MAX)) {
+        unsigned class_index = lull__class_of(bytes);
+        /* relaxed: the cache says for itself whether it has slots */
+        uint16_t cell = __atomic_load_n(&layout->cells[class_index], __ATOMIC_RELAXED);
+        struct lull__cache *cache = &t->caches[cell];
+        char *object = cache->cursor;
+        char *next = object + lull__classes[class_index].slot_size;
+        if (LULL__LIKELY(next <= cache->end)) {
+            cache->cursor = next;
+            return object;
+        }
+    }
+    return lull__alloc(t, layout, bytes);
+}
+
+static void *fail_size(size_t size)
+{
+    lull__fail(LULL_E_SIZE, "%zu bytes: 1 to %zu are allowed", size, (size_t)PTRDIFF_MAX);
+    return NULL;
+}
+
+void *lull_alloc_array(lull_thread *t, const lull_type *type, size_t count)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(type->size, count, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
+        lull__fail(LULL_E_SIZE, "an array of %zu times %zu bytes: 1 to %zu bytes are allowed", count,
+                   type->size, (size_t)PTRDIFF_MAX);
+        return NULL;
+    }
+    return alloc_sized(t, type->array_layout, bytes);
+}
+
+void *lull_alloc_leaf(lull_thread *t, size_t bytes)
+{
+    if (LULL__UNLIKELY(bytes - 1 >= PTRDIFF_MAX)) {
+        return fail_size(bytes);
+    }
+    return alloc_sized(t, t->heap->leaf_layout, bytes);
+}
+
+void *lull_alloc_any(lull_thread *t, size_t bytes)
+{
+    if (LULL__UNLIKELY(bytes - 1 >= PTRDIFF_MAX)) {
+        return fail_size(bytes);
+    }
+    return alloc_sized(t, t->heap->conservative_layout, bytes);
+}
+
+size_t lull_good_size(size_t bytes)
+{
+    if (bytes == 0 || bytes > PTRDIFF_MAX) {
+        return 0;
+    }
+    return bytes <= LULL__SMALL_MAX ? lull__classes[lull__class_of(bytes)].slot_size
+                                    : lull__round_up(bytes, LULL__GRANULE);
+}
+
+/* ---- weak references and ephemerons ---- */
+
+/* Whether `word` points into an object of the heap. */
+static bool is_object(lull_thread *t, uintptr_t word)
+{
+    struct lull__slot slot = lull__resolve(t->heap, lull__untag(t->heap, word));
+
+    return slot.state != NULL && lull__state_load(slot.state) != LULL__FREE;
+}
+
+lull_weak *lull_weak_new(lull_thread *t, void *target)
+{
+    LULL_FRAME(t, frame, 1);
+    lull_weak *weak = NULL;
+
+    frame.root[0] = target; /* for threads whose stack is not scanned */
+    if (is_object(t, (uintptr_t)target)) {
+        weak = lull__alloc(t, t->heap->weak_layout, sizeof *weak);
+    } else {
+        lull__fail(LULL_E_INVALID, "%p is no object of this heap", target);
+    }
+    if (weak != NULL) {
+        weak->target = (uintptr_t)target;
+        atomic_fetch_add_explicit(&t->heap->weak_count, 1, memory_order_relaxed);
+    }
+    lull_frame_pop(t, &frame.head);
+    return weak;
+}
+
+lull_ephemeron *lull_ephemeron_new(lull_thread *t, void *key, void *value)
+{
+    LULL_FRAME(t, frame, 2);
+    lull_ephemeron *e = NULL;
+
+    frame.root[0] = key;
+    frame.root[1] = value;
+    if (is_object(t, (uintptr_t)key)) {
+        e = lull__alloc(t, t->heap->ephemeron_layout, sizeof *e);
+    } else {
+        lull__fail(LULL_E_INVALID, "%p is no object of this heap", key);
+    }
+    if (e != NULL) {
+        e->key = (uintptr_t)key;
+        lull_store(t, &e->value, value);
+        atomic_fetch_add_explicit(&t->heap->ephemerons.made, 1, memory_order_relaxed);
+    }
+    lull_frame_pop(t, &frame.head);
+    return e;
+}
+
+/* ---- questions about words ---- */
+
+lull_object_info lull_object_of(lull_heap *heap, uintptr_t word)
+{
+    lull_object_info info = {NULL, 0, NULL};
+    struct lull__slot slot = lull__resolve(heap, lull__untag(heap, word));
+
+    if (slot.state == NULL || lull__state_load(slot.state) == LULL__FREE) {
+        return info;
+    }
+    const struct lull__span *span = lull__span_of(heap, slot.base);
+    const struct lull__layout *layout =
+        slot.block->large
+            ? (lull__span_kind(heap, span) == LULL__KIND_LEAF ? heap->leaf_layout
+                                                              : slot.block->layout)
+            : span->cell->layout;
+    info.base = slot.base;
+    info.size = lull__slot_bytes(heap, &slot);
+    if (layout->kind == LULL__KIND_GENERIC) {
+        info.size -= LULL__GENERIC_HEADER;
+        layout = *(struct lull__layout **)(void *)(slot.base + info.size);
+    }
+    if (layout != NULL) {
+        /* acquire: pairs with the release in layout.c's note_type */
+        const lull_type *type = atomic_load_explicit(&layout->type, memory_order_acquire);
+        info.type = type != LULL__MANY_TYPES ? type : NULL;
+    }
+    return info;
+}

@@ -1,0 +1,108 @@
+/* attach.c -- mutator threads come and go; blocking sections. */
+#include <stdlib.h>
+
+#include "error.h"
+#include "handshake.h"
+#include "heap.h"
+#include "pool.h"
+#include "thread.h"
+
+static bool find_stack(lull_thread *t)
+{
+    if (!lull__os_stack(&t->stack_low, &t->stack_high)) {
+        lull__fail(LULL_E_UNSUPPORTED, "the system does not tell where this thread's stack is");
+        return false;
+    }
+    return true;
+}
+
+lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
+{
+    if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
+        lull__fail(LULL_E_INVALID, "this is no heap");
+        return NULL;
+    }
+    if (stack != LULL_STACK_CONSERVATIVE && stack != LULL_STACK_PRECISE) {
+        lull__fail(LULL_E_INVALID, "stack kind %d: LULL_STACK_CONSERVATIVE or LULL_STACK_PRECISE",
+                   (int)stack);
+        return NULL;
+    }
+    if (lull_self(heap) != NULL) {
+        lull__fail(LULL_E_STATE, "the thread is attached to this heap already");
+        return NULL;
+    }
+    lull_thread *t = lull__thread_new(heap, stack);
+    if (t == NULL || !lull__pool_thread_init(t)) {
+        if (t != NULL) {
+            lull__thread_free(t);
+        }
+        lull__fail(LULL_E_NO_MEMORY, "no memory for a thread");
+        return NULL;
+    }
+    if (!find_stack(t)) {
+        lull__pool_thread_finish(t);
+        lull__thread_free(t);
+        return NULL;
+    }
+    lull__thread_join(t);
+    return t;
+}
+
+int lull_detach(lull_thread *t)
+{
+    if (!lull__thread_check(t)) {
+        return LULL_E_THREAD;
+    }
+    if (t->frames != NULL || t->user_blocked || t->in_callback != 0 || t->in_finalizer != 0) {
+        return lull__fail(LULL_E_STATE,
+                          "the thread has frames pushed, or is in a blocking section or a callback");
+    }
+    lull__enter(t);
+    lull__pool_thread_finish(t);
+    lull__thread_part(t);
+    lull__leave(t);
+    return LULL_OK;
+}
+
+int lull_blocking_begin(lull_thread *t)
+{
+    if (!lull__thread_check(t)) {
+        return LULL_E_THREAD;
+    }
+    if (t->user_blocked) {
+        return lull__fail(LULL_E_STATE, "the thread is in a blocking section already");
+    }
+    t->user_blocked = 1;
+    lull__enter(t);
+    lull__block(t);
+    return LULL_OK;
+}
+
+int lull_blocking_end(lull_thread *t)
+{
+    if (!lull__thread_check(t)) {
+        return LULL_E_THREAD;
+    }
+    if (!t->user_blocked) {
+        return lull__fail(LULL_E_STATE, "the thread is in no blocking section");
+    }
+    lull__unblock(t);
+    lull__leave(t);
+    t->user_blocked = 0;
+    return LULL_OK;
+}
+
+int lull_stack_set(lull_thread *t, void *low, void *high)
+{
+    if (!lull__thread_check(t)) {
+        return LULL_E_THREAD;
+    }
+    if ((char *)low >= (char *)high) {
+        return lull__fail(LULL_E_INVALID, "stack [%p, %p): low must be below high", low, high);
+    }
+    lull__enter(t);
+    t->stack_low = low;
+    t->stack_high = high;
+    lull__leave(t);
+    return LULL_OK;
+}

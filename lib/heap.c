@@ -1,0 +1,262 @@
+/* heap.c -- heaps: create, destroy, knobs, collections on request. */
+#include <string.h>
+
+#include "central.h"
+#include "cycle.h"
+#include "ephemeron.h"
+#include "error.h"
+#include "finalizer.h"
+#include "finalizer_thread.h"
+#include "handshake.h"
+#include "heap.h"
+#include "layout.h"
+#include "mark.h"
+#include "options.h"
+#include "pages.h"
+#include "pool.h"
+#include "registry.h"
+#include "roots.h"
+#include "scavenge.h"
+#include "span.h"
+#include "thread.h"
+
+#define HEAP_BYTES lull__round_up(sizeof(lull_heap), LULL__OS_PAGE)
+#define CELLS_BYTES lull__round_up(LULL__CELLS * sizeof(struct lull__cell), LULL__OS_PAGE)
+
+/* ---- create ---- */
+
+static void init_locks(lull_heap *heap)
+{
+    pthread_mutex_init(&heap->types_lock, NULL);
+    pthread_mutex_init(&heap->threads_lock, NULL);
+    pthread_mutex_init(&heap->cycle_lock, NULL);
+    pthread_mutex_init(&heap->pacer_lock, NULL);
+    pthread_mutex_init(&heap->large.lock, NULL);
+    heap->large.class_index = LULL__CLASSES;
+}
+
+static void init_values(lull_heap *heap)
+{
+    const lull_options *o = &heap->options;
+
+    heap->colour = LULL__COLOUR_A;
+    heap->tagged = o->pointer_mask != UINTPTR_MAX || o->tag_mask != 0;
+    heap->stress = (o->debug & LULL_DEBUG_STRESS) != 0;
+    heap->last_cycle_end_ns = lull__os_now_ns();
+    lull__pacer_init(&heap->pacer, o->gc_percent, o->memory_limit, o->heap_min);
+    lull__emit(&heap->events, create, 0, heap->last_cycle_end_ns, lull__os_process_cpu_ns());
+    lull__cycle_set_goal(heap);
+}
+
+/* The parts, in the order of lib/ORDER; what fails is undone by finish_parts. */
+static bool init_parts(lull_heap *heap)
+{
+    init_locks(heap);
+    lull__roots_init(heap);
+    lull__ephemeron_init(heap);
+    lull__finalizer_init(heap);
+    lull__worker_init(heap);
+    lull__states_init(heap);
+    heap->cells = lull__os_map(CELLS_BYTES);
+    bool pages = lull__pages_init(heap);
+    bool marks = lull__mark_init(heap);
+    bool pools = lull__pools_init(heap);
+    return heap->cells != NULL && pages && marks && pools && lull__layout_init(heap);
+}
+
+static void finish_parts(lull_heap *heap)
+{
+    lull__worker_finish(heap);
+    lull__mark_finish(heap);
+    lull__pools_finish(heap);
+    lull__finalizer_finish(heap);
+    lull__ephemeron_finish(heap);
+    lull__roots_finish(heap);
+    lull__layout_finish(heap);
+    lull__os_unmap(heap->cells, CELLS_BYTES);
+    lull__states_finish(heap);
+    lull__pages_finish(heap);
+    pthread_mutex_destroy(&heap->types_lock);
+    pthread_mutex_destroy(&heap->threads_lock);
+    pthread_mutex_destroy(&heap->cycle_lock);
+    pthread_mutex_destroy(&heap->pacer_lock);
+    pthread_mutex_destroy(&heap->large.lock);
+    lull__os_unmap(heap, HEAP_BYTES);
+}
+
+/* Under the registry's lock, so that a fork finds a heap whole or not at all. */
+static int publish(lull_heap *heap)
+{
+    lull__registry_lock();
+    int status = lull__handshake_init(&heap->options);
+    if (status == LULL_OK) {
+        heap->magic = LULL__HEAP_MAGIC;
+        lull__registry_add(heap);
+    }
+    lull__registry_unlock();
+    return status;
+}
+
+int lull_heap_create(const lull_options *options, lull_heap **out)
+{
+    lull_options resolved;
+
+    if (out == NULL) {
+        return lull__fail(LULL_E_INVALID, "lull_heap_create needs a place for the heap");
+    }
+    *out = NULL;
+    int status = lull__options_resolve(options, &resolved);
+    if (status != LULL_OK) {
+        return status;
+    }
+    lull_heap *heap = lull__os_map(HEAP_BYTES);
+    if (heap == NULL) {
+        return lull__fail(LULL_E_NO_MEMORY, "no memory for a heap");
+    }
+    heap->options = resolved;
+    if (!init_parts(heap)) {
+        finish_parts(heap);
+        return lull__fail(LULL_E_NO_MEMORY, "no memory for a heap, or no address space for its "
+                                            "range; option `reserve` asks for less");
+    }
+    init_values(heap);
+    status = publish(heap);
+    if (status != LULL_OK) {
+        finish_parts(heap);
+        return status;
+    }
+    if (resolved.finalizer_thread && !lull__finalizer_thread_start(heap)) {
+        lull_heap_destroy(heap);
+        return lull__fail(LULL_E_NO_MEMORY, "the system starts no finalizer thread");
+    }
+    *out = heap;
+    return LULL_OK;
+}
+
+/* ---- destroy ---- */
+
+static bool has_threads(lull_heap *heap)
+{
+    pthread_mutex_lock(&heap->threads_lock);
+    bool any = heap->thread_count > (heap->finalizers.thread_started ? 1 : 0);
+    pthread_mutex_unlock(&heap->threads_lock);
+    return any;
+}
+
+static void free_threads(lull_heap *heap)
+{
+    while (heap->gone_threads != NULL) {
+        lull_thread *t = heap->gone_threads;
+        heap->gone_threads = t->next;
+        lull__pool_thread_finish(t);
+        lull__thread_free(t);
+    }
+}
+
+int lull_heap_destroy(lull_heap *heap)
+{
+    lull__registry_lock();
+    bool known = heap != NULL && lull__registry_remove(heap);
+    if (!known || has_threads(heap)) {
+        if (known) {
+            lull__registry_add(heap);
+        }
+        lull__registry_unlock();
+        return known ? lull__fail(LULL_E_BUSY, "the heap still has attached threads")
+                     : lull__fail(LULL_E_INVALID, "this is no heap, or one destroyed before");
+    }
+    lull__registry_unlock();
+    lull__finalizer_thread_stop(heap);
+    heap->magic = 0;
+    free_threads(heap);
+    finish_parts(heap);
+    return LULL_OK;
+}
+
+/* ---- knobs ---- */
+
+/* The calling thread may be attached: then a signal must not hold it with the lock. */
+static lull_thread *lock_pacer(lull_heap *heap)
+{
+    lull_thread *t = lull_self(heap);
+
+    if (t != NULL) {
+        lull__enter(t);
+    }
+    pthread_mutex_lock(&heap->pacer_lock);
+    return t;
+}
+
+static void unlock_pacer(lull_heap *heap, lull_thread *t)
+{
+    lull__cycle_set_goal(heap);
+    pthread_mutex_unlock(&heap->pacer_lock);
+    if (t != NULL) {
+        lull__leave(t);
+    }
+}
+
+int lull_set_gc_percent(lull_heap *heap, int percent)
+{
+    if (percent != LULL_PERCENT_OFF && (percent < 0 || percent > LULL__PERCENT_MAX)) {
+        lull__fail(LULL_E_INVALID, "gc_percent is %d; allowed are 0 to %d and LULL_PERCENT_OFF",
+                   percent, LULL__PERCENT_MAX);
+        return LULL_PERCENT_OFF - 1;
+    }
+    lull_thread *t = lock_pacer(heap);
+    int before = heap->pacer.gc_percent;
+    lull__pacer_set_percent(&heap->pacer, percent);
+    unlock_pacer(heap, t);
+    return before;
+}
+
+size_t lull_set_memory_limit(lull_heap *heap, size_t bytes)
+{
+    lull_thread *t = lock_pacer(heap);
+    size_t before = (size_t)heap->pacer.limit_bytes;
+
+    lull__pacer_set_limit(&heap->pacer, bytes);
+    unlock_pacer(heap, t);
+    return before;
+}
+
+/* ---- collections on request ---- */
+
+static int check_collect(lull_thread *t)
+{
+    if (!lull__thread_check(t)) {
+        return LULL_E_THREAD;
+    }
+    if (t->heap->options.mode == LULL_MODE_OFF) {
+        return lull__fail(LULL_E_STATE, "the heap's mode is off");
+    }
+    if (t->in_callback != 0 || t->user_blocked) {
+        return lull__fail(LULL_E_STATE,
+                          "a collection from a callback of the collector or a blocking section");
+    }
+    return LULL_OK;
+}
+
+int lull_collect(lull_thread *t)
+{
+    int status = check_collect(t);
+
+    if (status == LULL_OK) {
+        lull__cycle_run(t, LULL__REASON_FORCED);
+    }
+    return status;
+}
+
+size_t lull_release_memory(lull_thread *t)
+{
+    if (check_collect(t) != LULL_OK) {
+        return 0;
+    }
+    lull__cycle_run(t, LULL__REASON_FORCED);
+    lull__enter(t);
+    lull__block(t);
+    size_t bytes = lull__scavenge_all(t->heap);
+    lull__unblock(t);
+    lull__leave(t);
+    return bytes;
+}
