@@ -135,6 +135,32 @@ START_TEST(the_goal_is_never_below_what_is_live)
     ck_assert_uint_eq(p.goal_bytes, 300 * MIB);
     lull__pacer_set_limit(&p, 1);
     ck_assert_uint_eq(p.goal_bytes, 300 * MIB);
+    lull__pacer_init(&p, 100, 200 * MIB, HEAP_MIN);
+    cycle = (struct lull__pacer_cycle){.overhead_bytes = 200 * MIB};
+    lull__pacer_cycle_end(&p, &cycle); /* no room at all, and nothing live */
+    ck_assert_uint_eq(p.goal_bytes, 0);
+}
+END_TEST
+
+/* ---- the examples of doc/pacing.md ---- */
+
+START_TEST(the_document_computes_the_goal)
+{
+    struct lull__pacer_cycle cycle = {.live_bytes = 100 * MIB,
+                                      .stack_bytes = MIB,
+                                      .global_bytes = MIB,
+                                      .overhead_bytes = 6 * MIB};
+
+    lull__pacer_init(&p, 100, 0, HEAP_MIN);
+    lull__pacer_cycle_end(&p, &cycle);
+    ck_assert_uint_eq(p.goal_bytes, 202 * MIB);
+    lull__pacer_set_percent(&p, 50);
+    ck_assert_uint_eq(p.goal_bytes, 151 * MIB);
+    lull__pacer_set_percent(&p, 100);
+    lull__pacer_set_limit(&p, 140 * MIB);
+    ck_assert_uint_eq(p.goal_bytes * 100 / MIB, 12998);
+    lull__pacer_set_limit(&p, 0);
+    ck_assert_uint_eq(goal_after(1 * MIB), 4 * MIB);
 }
 END_TEST
 
@@ -458,6 +484,28 @@ START_TEST(a_tiny_heap_is_collected_once_a_minimum_allocated)
 }
 END_TEST
 
+/* The table of doc/pacing.md. */
+START_TEST(the_document_counts_the_cycles)
+{
+    static const struct {
+        int percent;
+        uint64_t before_mib, cycles;
+    } row[] = {{25, 125, 41}, {50, 150, 21}, {100, 200, 11}, {200, 300, 6}, {400, 500, 3}};
+
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        struct program s;
+
+        lull__pacer_init(&p, row[i].percent, 0, HEAP_MIN);
+        s = grown_program(100 * MIB);
+        while (s.allocated_bytes < GIB) {
+            run_cycle(&s);
+            ck_assert_uint_eq(s.in_use_bytes / MIB, row[i].before_mib);
+        }
+        ck_assert_uint_eq(s.cycles, row[i].cycles);
+    }
+}
+END_TEST
+
 /* ---- simulation of the limit ---- */
 
 START_TEST(a_limit_with_room_holds_the_memory)
@@ -703,6 +751,7 @@ int main(void)
     tcase_add_test(examples, what_is_over_the_limit_is_taken_off);
     tcase_add_test(examples, the_headroom_is_a_mebibyte_at_least);
     tcase_add_test(examples, the_goal_is_never_below_what_is_live);
+    tcase_add_test(examples, the_document_computes_the_goal);
     tcase_add_test(examples, markers_by_processors_and_live_bytes);
     tcase_add_test(properties, any_goal_is_that_of_naive_arithmetic);
     tcase_add_test(properties, any_limiter_is_that_of_naive_arithmetic);
@@ -713,6 +762,7 @@ int main(void)
     tcase_add_test(simulation, a_step_costs_one_goal_and_no_more);
     tcase_add_test(simulation, a_sawtooth_stays_within_its_greatest_goal);
     tcase_add_test(simulation, a_tiny_heap_is_collected_once_a_minimum_allocated);
+    tcase_add_test(simulation, the_document_counts_the_cycles);
     tcase_add_test(simulation, a_limit_with_room_holds_the_memory);
     tcase_add_test(simulation, a_limit_without_room_leaves_the_program_half_the_time);
     tcase_add_test(simulation, the_limit_holds_again_once_there_is_room);
