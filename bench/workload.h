@@ -88,7 +88,7 @@ typedef struct lab_run {
 enum {
     LAB_HAS_POOLS = 1 << 0,   /* uses lab_take: pools on and off differ */
     LAB_HAS_THREADS = 1 << 1, /* divides its work over params->threads workers */
-    LAB_HAS_LATENCY = 1 << 2, /* open-loop: fills latency */
+    LAB_HAS_RATE = 1 << 2,    /* open-loop: requests arrive at params->rate */
     LAB_HAS_INPUT = 1 << 3,   /* reads params->input */
     LAB_HAS_DEPTH = 1 << 4    /* heeds params->depth */
 };

@@ -1,0 +1,204 @@
+/* conclude.c -- what the comparison says, in sentences made from its numbers alone. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "field.h"
+#include "format.h"
+
+/* A sentence in the making. */
+struct sentence {
+    char text[1200];
+    size_t used;
+};
+
+static void say(struct sentence *sentence, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(struct sentence *sentence, const char *format, ...)
+{
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(sentence->text + sentence->used, sizeof sentence->text - sentence->used,
+                       format, args);
+    va_end(args);
+    if (length > 0) {
+        sentence->used += (size_t)length;
+        if (sentence->used >= sizeof sentence->text) {
+            sentence->used = sizeof sentence->text - 1;
+        }
+    }
+}
+
+static void print(const struct sentence *sentence, const lab_style *style)
+{
+    if (sentence->used != 0) {
+        fputs("- ", style->out);
+        lab_print_wrapped(style, 2, sentence->text);
+    }
+}
+
+static const lab_pair *find_pair(const lab_comparison *comparison, const char *backend,
+                                 const lab_workload *workload)
+{
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *pair = &comparison->pair[i];
+
+        if (strcmp(pair->off->backend, backend) == 0 && pair->off->workload == workload) {
+            return pair;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the pair is the first of its backend. */
+static bool is_first(const lab_comparison *comparison, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(comparison->pair[i].off->backend, comparison->pair[index].off->backend) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What reuse did to the throughput of one backend's workloads. */
+static void conclude_backend(const lab_comparison *comparison, const lab_case *backend,
+                             const lab_style *style)
+{
+    struct sentence sentence = {.used = 0}, noise = {.used = 0};
+    char text[LAB_FIGURE];
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *pair = &comparison->pair[i];
+        const lab_aspect *aspect = &pair->aspect[LAB_THROUGHPUT];
+
+        if (strcmp(pair->off->backend, backend->backend) != 0 || !aspect->difference.known) {
+            continue;
+        }
+        if (aspect->real) {
+            say(&sentence, "%s %s%s", sentence.used == 0 ? "changed the throughput of" : ",",
+                pair->off->workload->name, aspect->difference.mean >= 2 ? " to " : " by ");
+            say(&sentence, "%s", lab_format_change(text, style, aspect->difference.mean));
+        } else {
+            say(&noise, "%s%s", noise.used == 0 ? "" : " and ", pair->off->workload->name);
+        }
+    }
+    if (sentence.used != 0 || noise.used != 0) {
+        struct sentence whole = {.used = 0};
+
+        say(&whole, "On %s, reuse %s%s", backend->label, sentence.text,
+            sentence.used != 0 && noise.used != 0 ? "; " : "");
+        if (noise.used != 0) {
+            say(&whole, "%smade no difference beyond noise to that of %s",
+                sentence.used != 0 ? "it " : "", noise.text);
+        }
+        say(&whole, ".");
+        print(&whole, style);
+    }
+}
+
+/* How long the threads of one collector were held, without pools and with. */
+static void conclude_pauses(const lab_comparison *comparison, const lab_case *backend,
+                            const lab_style *style)
+{
+    struct sentence sentence = {.used = 0};
+    char off[LAB_FIGURE], on[LAB_FIGURE];
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *pair = &comparison->pair[i];
+        lab_spread without, with;
+
+        if (strcmp(pair->off->backend, backend->backend) != 0) {
+            continue;
+        }
+        without = lab_field_spread(comparison->plan, pair->off_index, lab_field_pause_max);
+        with = lab_field_spread(comparison->plan, pair->on_index, lab_field_pause_max);
+        if (without.count == 0) {
+            continue;
+        }
+        say(&sentence, "%s %s without reuse and %s with it in %s", sentence.used == 0 ? "" : ",",
+            lab_format_time(off, style, without.greatest),
+            with.count == 0 ? "none" : lab_format_time(on, style, with.greatest),
+            pair->off->workload->name);
+    }
+    if (sentence.used != 0) {
+        struct sentence whole = {.used = 0};
+
+        say(&whole, "The longest pauses of %s:%s.", backend->label, sentence.text);
+        print(&whole, style);
+    }
+}
+
+/* lull beside another backend: the ratio of throughputs, in all workloads that both have. */
+static void conclude_against(const lab_comparison *comparison, const char *other, bool pools,
+                             const lab_style *style)
+{
+    struct sentence sentence = {.used = 0};
+    const char *label = "";
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *lull = &comparison->pair[i];
+        const lab_pair *peer = find_pair(comparison, other, lull->off->workload);
+        lab_spread ours, theirs;
+
+        if (strcmp(lull->off->backend, "lull") != 0 || peer == NULL) {
+            continue;
+        }
+        label = peer->off->label;
+        ours = lab_field_spread(comparison->plan, pools ? lull->on_index : lull->off_index,
+                                lab_field_throughput);
+        theirs = lab_field_spread(comparison->plan, pools ? peer->on_index : peer->off_index,
+                                  lab_field_throughput);
+        if (ours.count != 0 && theirs.count != 0 && theirs.median > 0) {
+            say(&sentence, "%s %.2f times in %s", sentence.used == 0 ? "" : ",",
+                ours.median / theirs.median, lull->off->workload->name);
+        }
+    }
+    if (sentence.used != 0) {
+        struct sentence whole = {.used = 0};
+
+        say(&whole, "%s, the throughput of lull is%s that of %s.",
+            pools ? "With pools" : "Without pools", sentence.text, label);
+        print(&whole, style);
+    }
+}
+
+static void conclude_control(const lab_comparison *comparison, const lab_style *style)
+{
+    struct sentence sentence = {.used = 0};
+    char p99[LAB_FIGURE], max[LAB_FIGURE];
+
+    if (comparison->hiccup.count <= 0) {
+        return;
+    }
+    say(&sentence,
+        "Control: in the same runs an idle thread woke up to %s late (%s at the 99th percentile "
+        "of a run); longest pauses that differ by less than that are equal.",
+        lab_format_time(max, style, (double)comparison->hiccup.max_ns),
+        lab_format_time(p99, style, (double)comparison->hiccup.p99_ns));
+    print(&sentence, style);
+}
+
+void lab_conclude(const lab_comparison *comparison, const lab_style *style)
+{
+    for (size_t i = 0; i < comparison->count; i++) {
+        if (is_first(comparison, i)) {
+            conclude_backend(comparison, comparison->pair[i].off, style);
+            conclude_pauses(comparison, comparison->pair[i].off, style);
+        }
+    }
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_case *one = comparison->pair[i].off;
+
+        if (is_first(comparison, i) && strcmp(one->backend, "lull") != 0) {
+            conclude_against(comparison, one->backend, false, style);
+            conclude_against(comparison, one->backend, true, style);
+        }
+    }
+    conclude_control(comparison, style);
+}

@@ -1,0 +1,144 @@
+/* execute.c -- running a plan, and checking that what was compared was the same work. */
+#include "execute.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "child.h"
+#include "progress.h"
+
+/* Part of the capacity of the slowest backend at which requests arrive where no --rate is given:
+ * well below what would make queues grow without end, well above idleness. */
+#define LOAD 0.4
+#define CALIBRATION_SCALE 10
+
+/* The least capacity over the backends of a plan for the workload of case `index`; 0 where none
+ * could be found out. */
+static double least_capacity(const lab_plan *plan, size_t index)
+{
+    const lab_case *first = &plan->cases[index];
+    double least = 0;
+
+    for (size_t i = index; i < plan->count && !lab_interrupted; i++) {
+        lab_case one = plan->cases[i];
+        lab_record record;
+
+        if (one.workload != first->workload || one.params.pools ||
+            (i > index && strcmp(one.backend, plan->cases[i - 1].backend) == 0)) {
+            continue;
+        }
+        one.params.scale =
+            one.params.scale < CALIBRATION_SCALE ? one.params.scale : CALIBRATION_SCALE;
+        lab_child_run(&one, 0, &record);
+        if (record.ok && record.result.capacity_ops_s > 0 &&
+            (least == 0 || (double)record.result.capacity_ops_s < least)) {
+            least = (double)record.result.capacity_ops_s;
+        }
+    }
+    return least;
+}
+
+/* Gives each open-loop workload one rate for all its cases. */
+static void set_rates(lab_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const lab_case *one = &plan->cases[i];
+        double rate;
+
+        if ((one->workload->traits & LAB_HAS_RATE) == 0 || one->params.rate > 0) {
+            continue;
+        }
+        lab_progress_step(0, "finding a rate of requests that every backend can serve");
+        rate = least_capacity(plan, i) * LOAD;
+        rate = rate < 1 ? 1 : (double)(int64_t)rate;
+        for (size_t j = i; j < plan->count; j++) {
+            if (plan->cases[j].workload == one->workload) {
+                plan->cases[j].params.rate = rate;
+            }
+        }
+    }
+}
+
+/* A run that allocated less than its workload asked for did not do the work. A counter may lag
+ * by what stands in threads' caches. */
+static bool allocated_too_little(const lab_result *result, int64_t *asked)
+{
+    if (result->allocated_objects == LAB_UNKNOWN ||
+        (result->direct_objects == LAB_UNKNOWN && result->taken_objects == LAB_UNKNOWN)) {
+        return false;
+    }
+    *asked = result->direct_objects == LAB_UNKNOWN ? 0 : result->direct_objects;
+    if (result->pool.misses != LAB_UNKNOWN) {
+        *asked += result->pool.misses;
+    } else if (result->taken_objects != LAB_UNKNOWN) {
+        *asked += result->taken_objects;
+    }
+    return result->allocated_objects + 1000 < *asked - *asked / 100;
+}
+
+static void complain(const lab_case *one, int run, const char *why)
+{
+    char name[160];
+
+    lab_case_name(one, name, sizeof name);
+    lab_progress_clear();
+    fprintf(stderr, "lull-lab: run %d of %s failed: %s\n", run, name, why);
+}
+
+/* Checks one record by itself and against the first of the same work. */
+static void check(const lab_plan *plan, size_t index, int run)
+{
+    lab_record *record = lab_plan_record(plan, index, run);
+    int64_t asked;
+
+    if (record->ok && allocated_too_little(&record->result, &asked)) {
+        record->ok = false;
+        snprintf(record->why, sizeof record->why,
+                 "it allocated %" PRId64 " objects where the workload asked for %" PRId64,
+                 record->result.allocated_objects, asked);
+    }
+    for (size_t i = 0; i <= index && record->ok; i++) {
+        const lab_record *other = lab_plan_record(plan, i, 1);
+
+        if (lab_case_same_work(&plan->cases[i], &plan->cases[index]) && other->ok &&
+            other->result.checksum != record->result.checksum) {
+            record->ok = false;
+            snprintf(record->why, sizeof record->why,
+                     "its checksum is %016" PRIx64 ", that of the same work on %s was %016" PRIx64,
+                     record->result.checksum, plan->cases[i].label, other->result.checksum);
+        }
+    }
+}
+
+int lab_execute(lab_plan *plan)
+{
+    bool failed = false;
+
+    lab_child_catch();
+    lab_progress_begin(plan->count * (size_t)plan->runs);
+    set_rates(plan);
+    for (int run = 1; run <= plan->runs; run++) {
+        for (size_t i = 0; i < plan->count && !lab_interrupted; i++) {
+            lab_record *record = lab_plan_record(plan, i, run);
+            char name[160];
+
+            lab_case_name(&plan->cases[i], name, sizeof name);
+            lab_progress_step(plan->done, name);
+            lab_child_run(&plan->cases[i], run, record);
+            check(plan, i, run);
+            if (!record->ok && !lab_interrupted) {
+                complain(&plan->cases[i], run, record->why);
+                failed = true;
+            }
+            plan->done += !lab_interrupted;
+        }
+    }
+    lab_progress_clear();
+    if (lab_interrupted) {
+        fprintf(stderr, "lull-lab: interrupted after %zu of %zu runs; nothing is reported\n",
+                plan->done, plan->count * (size_t)plan->runs);
+        return 128 + lab_interrupted;
+    }
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,19 @@
+/* format.h -- figures as people read them: three digits and a unit; '-' for what is unknown. */
+#ifndef LAB_FORMAT_H
+#define LAB_FORMAT_H
+
+#include "terminal.h"
+
+#define LAB_FIGURE 32 /* bytes that a figure takes at most */
+
+/* Each writes into text[LAB_FIGURE] and returns it; a negative value is unknown. */
+const char *lab_format_time(char *text, const lab_style *style, double ns);
+const char *lab_format_count(char *text, double count);
+const char *lab_format_rate(char *text, double per_s);
+const char *lab_format_bytes(char *text, double bytes);
+const char *lab_format_share(char *text, double share); /* 0.97 is "97 %" */
+
+/* A difference as "+12 %" or "−3.1 %", as "×8.1" from three times on. */
+const char *lab_format_change(char *text, const lab_style *style, double change);
+
+#endif

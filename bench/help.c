@@ -1,0 +1,111 @@
+/* help.c -- the texts of `lull-lab help`. */
+#include "help.h"
+
+#include <string.h>
+
+static const char all_text[] =
+    "lull-lab measures what garbage collection costs a program, and what reuse saves.\n"
+    "\n"
+    "usage: lull-lab compare [OPTION]...\n"
+    "       lull-lab run WORKLOAD... [OPTION]...\n"
+    "       lull-lab list\n"
+    "       lull-lab help [compare|run|list]\n"
+    "\n"
+    "  compare  three programs with and without object pools, on lull, on the Boehm GC and on\n"
+    "           malloc: one table, and what it says in sentences; a minute or so\n"
+    "  run      chosen workloads on chosen backends, under every combination of settings\n"
+    "  list     the workloads and backends of this lab\n"
+    "\n"
+    "Every run is a process of its own, so its memory and CPU are its own. Runs that are to be\n"
+    "compared take turns. Pauses, latencies and the machine's own hiccups are reported as\n"
+    "distributions. What a backend cannot tell is shown as '-'.\n"
+    "\n"
+    "examples:\n"
+    "  lull-lab compare\n"
+    "  lull-lab run gcbench --backend lull,boehm --threads 1,2\n"
+    "  lull-lab run responses --pools both --json responses.json\n"
+    "\n"
+    "Exit status: 0, 1 when a run failed, 2 when the command line asks for what cannot be.\n";
+
+static const char compare_text[] =
+    "usage: lull-lab compare [OPTION]...\n"
+    "\n"
+    "Runs buffers, responses and logs with pools off and on, on each backend, all of them in turn,\n"
+    "again and again. Prints throughput, pauses, collections, peak memory and pool hits, and the\n"
+    "difference that reuse made with its 95 % confidence interval. A difference is called noise\n"
+    "where the interval holds 0, or where runs that differ in nothing differ as much.\n"
+    "\n"
+    "  --backend LIST   of lull, boehm, malloc, go; or all (default: lull, boehm, malloc, as far\n"
+    "                   as they are there)\n"
+    "  --runs N         pairs of runs for each figure (default 5; 3 with --quick)\n"
+    "  --quick          a tenth of the work: about 10 s; for trying out, not for figures\n"
+    "  --scale PERCENT  of the workloads' usual work (default 30; 5 with --quick)\n"
+    "  --threads N      that do the work (default: one a core)\n"
+    "  --percent N|off  heap growth between collections (default 100)\n"
+    "  --limit SIZE     soft memory limit, where the backend has one\n"
+    "  --rate N         requests a second that arrive in responses (default: 40 % of what the\n"
+    "                   slowest backend can serve)\n"
+    "  --input FILE     a log for logs, one entry a line (default: a generated one)\n"
+    "  --seed N         of all that is random (default 1)\n"
+    "  --json FILE      also writes every run as JSON; - is standard output\n"
+    "\n"
+    "examples:\n"
+    "  lull-lab compare --quick\n"
+    "  lull-lab compare --input /var/log/dpkg.log --runs 9 --json compare.json\n"
+    "  LD_PRELOAD=libmimalloc.so.2 lull-lab compare --backend malloc\n";
+
+static const char run_text[] =
+    "usage: lull-lab run WORKLOAD... [OPTION]...\n"
+    "\n"
+    "Lists, their values separated by commas, make a matrix: every combination is run. A setting\n"
+    "that a backend or workload does not have is not varied there.\n"
+    "\n"
+    "  --backend LIST   of lull, boehm, malloc, go; or all (default: lull)\n"
+    "  --mode LIST      of stop (collect while all threads stand still) and off (never collect:\n"
+    "                   what the allocator alone costs) (default: stop)\n"
+    "  --percent LIST   of numbers and off: heap growth between collections (default: 100)\n"
+    "  --pools LIST     of on and off; or both (default: off)\n"
+    "  --threads LIST   of numbers up to 64 (default: one a core)\n"
+    "  --depth LIST     of numbers up to 14: the live tree of quads (default: 10)\n"
+    "  --limit SIZE     soft memory limit, where the backend has one: 512M, 2G\n"
+    "  --runs N         times that each combination is run (default 3)\n"
+    "  --scale PERCENT  of the workloads' usual work (default 100)\n"
+    "  --rate N         requests a second that arrive in responses (default: 40 % of what the\n"
+    "                   slowest backend can serve)\n"
+    "  --input FILE     for logs: a log, one entry a line; for json: a document\n"
+    "  --seed N         of all that is random (default 1)\n"
+    "  --json FILE      also writes every run as JSON; - is standard output\n"
+    "\n"
+    "examples:\n"
+    "  lull-lab run quads --depth 10,12 --threads 1\n"
+    "  lull-lab run buffers logs --backend all --pools both\n"
+    "  lull-lab run gcbench --percent 50,100,200 --mode stop,off --runs 5\n"
+    "  LD_PRELOAD=libjemalloc.so.2 lull-lab run splay --backend malloc\n"
+    "\n"
+    "The lab sets mode, percent and limit itself: LULL_MODE, LULL_PERCENT, LULL_LIMIT, GOGC and\n"
+    "GOMEMLIMIT have no effect. LULL_TRACE=1 shows every cycle.\n";
+
+static const char list_text[] =
+    "usage: lull-lab list\n"
+    "\n"
+    "Lists the workloads and what they heed, and the backends with their versions; or, of a\n"
+    "backend that is not there, the reason.\n";
+
+int lab_help(const char *topic)
+{
+    static const struct {
+        const char *name, *text;
+    } topics[] = {{"run", run_text}, {"compare", compare_text}, {"list", list_text}};
+
+    if (topic == NULL) {
+        fputs(all_text, stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        if (strcmp(topic, topics[i].name) == 0) {
+            fputs(topics[i].text, stdout);
+            return 0;
+        }
+    }
+    return -1;
+}

@@ -1,0 +1,335 @@
+/* plan.c -- from the options' lists to the matrix of cases. */
+#include "plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "peer.h"
+
+#define CASES_MAX 1024
+#define DEPTH_DEFAULT 10
+#define RUNS_DEFAULT 3
+
+#define GO_TRAITS (LAB_HAS_MODE | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR)
+
+/* What another build of the lab has. */
+static const struct absent {
+    const char *name, *package;
+} absent_backends[] = {{"boehm", "the Boehm GC (Debian: libgc-dev)"}},
+  absent_workloads[] = {{"json", "jansson (Debian: libjansson-dev)"}};
+
+static int refuse(lab_options *options, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int refuse(lab_options *options, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(options->error, sizeof options->error, format, args);
+    va_end(args);
+    return -1;
+}
+
+/* The malloc backend has every workload that this lab has. */
+static const lab_workload *find_workload(const char *name)
+{
+    return lab_workload_find(&lab_backend_malloc, name);
+}
+
+static int check_workload(lab_options *options, const char *name)
+{
+    size_t used;
+
+    if (find_workload(name) != NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof absent_workloads / sizeof absent_workloads[0]; i++) {
+        if (strcmp(name, absent_workloads[i].name) == 0) {
+            return refuse(options,
+                          "workload '%s' is not in this lab: it was built without %s; install "
+                          "it, configure and build again",
+                          name, absent_workloads[i].package);
+        }
+    }
+    refuse(options, "there is no workload '%s'; there are", name);
+    for (size_t i = 0; lab_workloads_malloc[i] != NULL; i++) {
+        used = strlen(options->error);
+        snprintf(options->error + used, sizeof options->error - used, "%s %s", i == 0 ? "" : ",",
+                 lab_workloads_malloc[i]->name);
+    }
+    used = strlen(options->error);
+    snprintf(options->error + used, sizeof options->error - used, "; see lull-lab list");
+    return -1;
+}
+
+static int check_backend(lab_options *options, const char *name)
+{
+    if (strcmp(name, "go") == 0) {
+        const lab_peer *peer = lab_peer_get();
+
+        return peer->found ? 0
+                           : refuse(options,
+                                    "backend 'go' is not available: %s; put go in PATH, "
+                                    "configure and build again",
+                                    peer->why);
+    }
+    if (lab_backend_find(name) != NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof absent_backends / sizeof absent_backends[0]; i++) {
+        if (strcmp(name, absent_backends[i].name) == 0) {
+            return refuse(options,
+                          "backend '%s' is not in this lab: it was built without %s; install it, "
+                          "configure and build again",
+                          name, absent_backends[i].package);
+        }
+    }
+    return refuse(options,
+                  "there is no backend '%s'; allowed are lull, boehm, malloc, go and all; see "
+                  "lull-lab list",
+                  name);
+}
+
+/* "all" becomes the names of what is there. */
+static void expand_backends(lab_words *words)
+{
+    words->count = 0;
+    for (size_t i = 0; lab_backends[i] != NULL; i++) {
+        words->word[words->count++] = lab_backends[i]->name;
+    }
+    if (lab_peer_get()->found) {
+        words->word[words->count++] = "go";
+    }
+}
+
+static int check_names(lab_options *options)
+{
+    lab_words *backend = &options->backend;
+
+    if (options->workload.count == 0) {
+        return refuse(options, "which workload? for example: lull-lab run buffers; lull-lab list "
+                               "tells which there are");
+    }
+    for (int i = 0; i < options->workload.count; i++) {
+        if (check_workload(options, options->workload.word[i]) != 0) {
+            return -1;
+        }
+    }
+    if (backend->count == 0) {
+        backend->word[backend->count++] = "lull";
+    } else if (backend->count == 1 && strcmp(backend->word[0], "all") == 0) {
+        expand_backends(backend);
+    }
+    for (int i = 0; i < backend->count; i++) {
+        if (check_backend(options, backend->word[i]) != 0) {
+            return -1;
+        }
+        for (int j = 0; j < i; j++) {
+            if (strcmp(backend->word[i], backend->word[j]) == 0) {
+                return refuse(options, "--backend: '%s' stands there twice; leave one out",
+                              backend->word[i]);
+            }
+        }
+    }
+    return 0;
+}
+
+static void default_list(lab_numbers *list, int32_t value)
+{
+    if (list->count == 0) {
+        list->value[list->count++] = value;
+    }
+}
+
+static int32_t cores(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return online < 1 ? 1 : online > LAB_THREADS_MAX ? LAB_THREADS_MAX : (int32_t)online;
+}
+
+static void set_defaults(lab_options *options)
+{
+    default_list(&options->mode, 1);
+    default_list(&options->percent, 100);
+    default_list(&options->pools, 0);
+    default_list(&options->threads, cores());
+    default_list(&options->depth, DEPTH_DEFAULT);
+    if (options->runs == 0) {
+        options->runs = RUNS_DEFAULT;
+    }
+    if (options->scale == 0) {
+        options->scale = 100;
+    }
+}
+
+/* A list with what does not apply cut to one value. */
+static lab_numbers applied(const lab_numbers *list, bool applies, int32_t otherwise)
+{
+    return applies ? *list : (lab_numbers){{otherwise}, 1};
+}
+
+static bool add_case(lab_plan *plan, const lab_case *one)
+{
+    if (plan->count == CASES_MAX) {
+        return false;
+    }
+    plan->cases[plan->count++] = *one;
+    return true;
+}
+
+/* Adds the cases of one workload on one backend: every combination of what applies. */
+static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case *base)
+{
+    unsigned backend = base->backend_traits, workload = base->workload->traits;
+    const lab_numbers modes = applied(&options->mode, (backend & LAB_HAS_MODE) != 0, 1);
+    const lab_numbers percents = applied(&options->percent, (backend & LAB_HAS_PERCENT) != 0, 100);
+    const lab_numbers threads = applied(&options->threads, (workload & LAB_HAS_THREADS) != 0, 1);
+    const lab_numbers depths =
+        applied(&options->depth, (workload & LAB_HAS_DEPTH) != 0, DEPTH_DEFAULT);
+    const lab_numbers pools = applied(&options->pools, (workload & LAB_HAS_POOLS) != 0, 0);
+    int total = modes.count * percents.count * threads.count * depths.count * pools.count;
+
+    /* The pools vary fastest: what is compared runs one after the other. */
+    for (int i = 0; i < total; i++) {
+        lab_case one = *base;
+        int at = i;
+
+        one.params.pools = pools.value[at % pools.count] != 0;
+        at /= pools.count;
+        one.params.depth = depths.value[at % depths.count];
+        at /= depths.count;
+        one.params.threads = threads.value[at % threads.count];
+        at /= threads.count;
+        one.params.percent = percents.value[at % percents.count];
+        at /= percents.count;
+        one.params.collect = modes.value[at] != 0;
+        /* Where nothing is collected, when to collect is no question. */
+        if (!one.params.collect && one.params.percent != percents.value[0]) {
+            continue;
+        }
+        if (!add_case(plan, &one)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The backend's part of a case; false where it does not have the workload. */
+static bool set_backend(lab_case *one, const char *name)
+{
+    const lab_backend *backend = lab_backend_find(name);
+
+    one->backend = name;
+    if (backend == NULL) {
+        one->label = "Go";
+        one->backend_traits = GO_TRAITS;
+        return lab_peer_has(one->workload->name);
+    }
+    one->label = backend->label;
+    one->backend_traits = backend->traits;
+    return lab_workload_find(backend, one->workload->name) != NULL;
+}
+
+static int fill(lab_plan *plan, lab_options *options)
+{
+    lab_case base = {.params = {
+                         .seed = options->seed,
+                         .limit_bytes = options->limit_bytes,
+                         .rate = options->rate,
+                         .scale = options->scale,
+                     }};
+
+    if (options->input != NULL) {
+        snprintf(base.params.input, sizeof base.params.input, "%s", options->input);
+    }
+    for (int i = 0; i < options->workload.count; i++) {
+        base.workload = find_workload(options->workload.word[i]);
+        for (int j = 0; j < options->backend.count; j++) {
+            if (set_backend(&base, options->backend.word[j]) && !add_cases(plan, options, &base)) {
+                return refuse(options, "the lists make more than %d combinations; shorten one",
+                              CASES_MAX);
+            }
+        }
+    }
+    if (plan->count == 0) {
+        return refuse(options,
+                      "backend '%s' does not have workload '%s'; lull-lab list tells which has "
+                      "what",
+                      options->backend.word[0], options->workload.word[0]);
+    }
+    return 0;
+}
+
+int lab_plan_make(lab_plan *plan, lab_options *options)
+{
+    *plan = (lab_plan){.cases = NULL};
+    if (check_names(options) != 0) {
+        return -1;
+    }
+    set_defaults(options);
+    plan->cases = calloc(CASES_MAX, sizeof *plan->cases);
+    if (plan->cases == NULL) {
+        lab_out_of_memory(CASES_MAX * sizeof *plan->cases);
+    }
+    if (fill(plan, options) != 0) {
+        lab_plan_free(plan);
+        return -1;
+    }
+    plan->runs = options->runs;
+    plan->records = calloc(plan->count * (size_t)plan->runs, sizeof *plan->records);
+    if (plan->records == NULL) {
+        lab_out_of_memory(plan->count * (size_t)plan->runs * sizeof *plan->records);
+    }
+    return 0;
+}
+
+void lab_plan_free(lab_plan *plan)
+{
+    free(plan->cases);
+    free(plan->records);
+    *plan = (lab_plan){.cases = NULL};
+}
+
+lab_record *lab_plan_record(const lab_plan *plan, size_t index, int run)
+{
+    return &plan->records[index * (size_t)plan->runs + (size_t)(run - 1)];
+}
+
+void lab_plan_values(const lab_plan *plan, size_t index, double (*field)(const lab_record *),
+                     double *value)
+{
+    for (int run = 1; run <= plan->runs; run++) {
+        const lab_record *record = lab_plan_record(plan, index, run);
+
+        value[run - 1] = record->ok ? field(record) : LAB_UNKNOWN;
+    }
+}
+
+bool lab_case_same_work(const lab_case *a, const lab_case *b)
+{
+    return a->workload == b->workload && a->params.seed == b->params.seed &&
+           a->params.threads == b->params.threads && a->params.scale == b->params.scale &&
+           a->params.depth == b->params.depth && strcmp(a->params.input, b->params.input) == 0;
+}
+
+const char *lab_case_mode(const lab_case *one)
+{
+    if ((one->backend_traits & LAB_HAS_MODE) == 0) {
+        return "";
+    }
+    return !one->params.collect ? "off" : strcmp(one->backend, "go") == 0 ? "concurrent" : "stop";
+}
+
+void lab_case_name(const lab_case *one, char *text, size_t size)
+{
+    snprintf(text, size, "%s on %s%s%s", one->workload->name, one->label,
+             (one->workload->traits & LAB_HAS_POOLS) == 0 ? ""
+             : one->params.pools                          ? ", pools on"
+                                                          : ", pools off",
+             one->params.collect ? "" : ", mode off");
+}

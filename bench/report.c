@@ -1,0 +1,243 @@
+/* report.c -- the table of `lull-lab run`. */
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "field.h"
+#include "format.h"
+#include "table.h"
+
+/* How a figure is written. */
+enum kind { TIME, COUNT, RATE, BYTES, SHARE };
+
+/* The columns of figures: the heading, whose values are shown, and how. With several runs the
+ * first is followed by its least and greatest. */
+static const struct figure {
+    lab_column column;
+    double (*field)(const lab_record *record);
+    enum kind kind;
+    bool worst; /* the greatest of all runs stands here, not the median */
+} figures[] = {
+    {{"", "throughput", false, 1}, lab_field_throughput, RATE, false},
+    {{"", "wall", false, 2}, lab_field_wall, TIME, false},
+    {{"", "CPU", false, 7}, lab_field_cpu, TIME, false},
+    {{"", "GC CPU", false, 6}, lab_field_gc_cpu, TIME, false},
+    {{"", "cycles", false, 4}, lab_field_cycles, COUNT, false},
+    {{"", "pauses", false, 10}, lab_field_pauses, COUNT, false},
+    {{"pause", "p50", false, 9}, lab_field_pause_p50, TIME, false},
+    {{"pause", "p99", false, 5}, lab_field_pause_p99, TIME, false},
+    {{"pause", "max", false, 3}, lab_field_pause_max, TIME, true},
+    {{"pause", "sum", false, 8}, lab_field_pause_sum, TIME, false},
+    {{"latency", "p50", false, 9}, lab_field_latency_p50, TIME, false},
+    {{"latency", "p99", false, 3}, lab_field_latency_p99, TIME, false},
+    {{"latency", "p99.9", false, 8}, lab_field_latency_p999, TIME, false},
+    {{"longest", "operation", false, 4}, lab_field_longest, TIME, true},
+    {{"mark/", "object", false, 11}, lab_field_mark, TIME, false},
+    {{"peak", "memory", false, 2}, lab_field_peak, BYTES, false},
+    {{"pool", "hits", false, 6}, lab_field_hit_rate, SHARE, false},
+};
+
+#define FIGURES (sizeof figures / sizeof figures[0])
+
+/* The columns that say which case a row is; those that all rows share are said once, above. */
+enum { WORKLOAD, BACKEND, MODE, PERCENT, THREADS, DEPTH, POOLS, NAMES };
+
+static const lab_column names[NAMES] = {
+    [WORKLOAD] = {"", "workload", true, 0}, [BACKEND] = {"", "backend", true, 0},
+    [MODE] = {"", "mode", true, 0},         [PERCENT] = {"", "percent", false, 0},
+    [THREADS] = {"", "threads", false, 0},  [DEPTH] = {"", "depth", false, 0},
+    [POOLS] = {"", "pools", true, 0},
+};
+
+static const char *format(char *text, const lab_style *style, enum kind kind, double value)
+{
+    switch (kind) {
+    case TIME: return lab_format_time(text, style, value);
+    case COUNT: return lab_format_count(text, value);
+    case RATE: return lab_format_rate(text, value);
+    case BYTES: return lab_format_bytes(text, value);
+    case SHARE: return lab_format_share(text, value);
+    }
+    return strcpy(text, "-");
+}
+
+/* What stands in a naming column; "-" where the question does not arise. */
+static void name_of(const lab_case *one, int name, char *text)
+{
+    const lab_params *params = &one->params;
+    unsigned backend = one->backend_traits, workload = one->workload->traits;
+
+    strcpy(text, "-");
+    switch (name) {
+    case WORKLOAD: snprintf(text, LAB_CELL, "%s", one->workload->name); break;
+    case BACKEND: snprintf(text, LAB_CELL, "%s", one->label); break;
+    case MODE:
+        if (lab_case_mode(one)[0] != '\0') {
+            strcpy(text, lab_case_mode(one));
+        }
+        break;
+    case PERCENT:
+        if ((backend & LAB_HAS_PERCENT) != 0 && params->percent == LAB_PERCENT_OFF) {
+            strcpy(text, "off");
+        } else if ((backend & LAB_HAS_PERCENT) != 0 && params->collect) {
+            snprintf(text, LAB_CELL, "%d", (int)params->percent);
+        }
+        break;
+    case THREADS: snprintf(text, LAB_CELL, "%d", (int)params->threads); break;
+    case DEPTH:
+        if ((workload & LAB_HAS_DEPTH) != 0) {
+            snprintf(text, LAB_CELL, "%d", (int)params->depth);
+        }
+        break;
+    case POOLS:
+        if ((workload & LAB_HAS_POOLS) != 0) {
+            strcpy(text, params->pools ? "on" : "off");
+        }
+        break;
+    default: break;
+    }
+}
+
+/* Whether a naming column tells rows apart. */
+static bool tells_apart(const lab_plan *plan, int name)
+{
+    char first[LAB_CELL], other[LAB_CELL];
+
+    if (name == WORKLOAD || name == BACKEND) {
+        return true;
+    }
+    name_of(&plan->cases[0], name, first);
+    for (size_t i = 1; i < plan->count; i++) {
+        name_of(&plan->cases[i], name, other);
+        if (strcmp(first, other) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_figures(lab_table *table, size_t column, const lab_plan *plan, size_t index,
+                        const lab_style *style)
+{
+    for (size_t i = 0; i < FIGURES; i++) {
+        lab_spread spread = lab_field_spread(plan, index, figures[i].field);
+        double value = figures[i].worst ? spread.greatest : spread.median;
+        char text[LAB_FIGURE];
+
+        lab_table_cell(table, column++,
+                       spread.count == 0 ? "-" : format(text, style, figures[i].kind, value));
+        if (i == 0) {
+            char least[LAB_FIGURE], greatest[LAB_FIGURE], range[LAB_CELL];
+
+            range[0] = '\0';
+            if (spread.count > 1) {
+                snprintf(range, sizeof range, "%.20s..%.20s",
+                         format(least, style, figures[i].kind, spread.least),
+                         format(greatest, style, figures[i].kind, spread.greatest));
+            }
+            lab_table_cell(table, column++, range);
+        }
+    }
+}
+
+static void add_row(lab_table *table, const lab_plan *plan, size_t index, const bool *shown,
+                    const lab_style *style)
+{
+    size_t column = 0;
+    char text[LAB_CELL];
+
+    lab_table_row(table);
+    for (int name = 0; name < NAMES; name++) {
+        if (shown[name]) {
+            name_of(&plan->cases[index], name, text);
+            lab_table_cell(table, column++, text);
+        }
+    }
+    add_figures(table, column, plan, index, style);
+}
+
+/* "mode stop, percent 100, 2 threads; medians of 3 runs (max: of all)". */
+static void print_shared(const lab_plan *plan, const bool *shown, const lab_style *style)
+{
+    const lab_params *params = &plan->cases[0].params;
+    char text[1600] = "";
+
+    for (int name = MODE; name < NAMES; name++) {
+        char value[LAB_CELL];
+        size_t used = strlen(text);
+
+        name_of(&plan->cases[0], name, value);
+        if (!shown[name] && strcmp(value, "-") != 0) {
+            snprintf(text + used, sizeof text - used, "%s %s, ", names[name].head, value);
+        }
+    }
+    snprintf(text + strlen(text), sizeof text - strlen(text), "seed %llu, ",
+             (unsigned long long)params->seed);
+    if (params->scale != 100) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "scale %d %%, ",
+                 (int)params->scale);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        if ((plan->cases[i].workload->traits & LAB_HAS_RATE) != 0) {
+            char rate[LAB_FIGURE];
+
+            snprintf(text + strlen(text), sizeof text - strlen(text), "requests arrive at %s, ",
+                     lab_format_rate(rate, plan->cases[i].params.rate));
+            break;
+        }
+    }
+    snprintf(text + strlen(text), sizeof text - strlen(text),
+             plan->runs == 1 ? "one run of each" : "medians of %d runs; max and longest: of all",
+             plan->runs);
+    lab_print_wrapped(style, 0, text);
+}
+
+void lab_report_run(const lab_plan *plan, const lab_style *style)
+{
+    lab_column columns[NAMES + FIGURES + 1];
+    bool shown[NAMES];
+    size_t count = 0;
+    lab_table *table;
+    int left_out;
+
+    for (int name = 0; name < NAMES; name++) {
+        shown[name] = tells_apart(plan, name);
+        if (shown[name]) {
+            columns[count++] = names[name];
+        }
+    }
+    for (size_t i = 0; i < FIGURES; i++) {
+        columns[count++] = figures[i].column;
+        if (i == 0) {
+            columns[count++] = (lab_column){"least..", "greatest", false, 5};
+        }
+    }
+    table = lab_table_new(columns, count);
+    for (size_t i = 0; i < plan->count; i++) {
+        add_row(table, plan, i, shown, style);
+    }
+    print_shared(plan, shown, style);
+    fputc('\n', style->out);
+    left_out = lab_table_print(table, style);
+    if (left_out > 0) {
+        fprintf(style->out, "\n%d more column%s would fit on a wider terminal; --json has all.\n",
+                left_out, left_out == 1 ? "" : "s");
+    }
+    lab_table_free(table);
+}
+
+void lab_report_machine(const lab_machine *machine, const lab_style *style)
+{
+    char memory[LAB_FIGURE], text[1200];
+
+    snprintf(text, sizeof text, "%s, %d core%s, %s, %s %s, %s%s%s",
+             machine->cpu[0] != '\0' ? machine->cpu : "unknown processor", machine->cores,
+             machine->cores == 1 ? "" : "s",
+             lab_format_bytes(memory, (double)machine->memory_bytes), machine->system,
+             machine->arch, machine->libc, machine->preload[0] != '\0' ? ", preloaded: " : "",
+             machine->preload);
+    fputs(style->dim, style->out);
+    lab_print_wrapped(style, 0, text);
+    fputs(style->plain, style->out);
+}

@@ -1,0 +1,28 @@
+/* report.h -- what a plan's runs found, as a table for people and as JSON for programs. */
+#ifndef LAB_REPORT_H
+#define LAB_REPORT_H
+
+#include "machine.h"
+#include "plan.h"
+#include "terminal.h"
+
+struct lab_comparison;
+
+/* The table of `lull-lab run`: a row a case. */
+void lab_report_run(const lab_plan *plan, const lab_style *style);
+
+/* One line about the machine and one about what was run. */
+void lab_report_machine(const lab_machine *machine, const lab_style *style);
+
+/* Whether this lab can write JSON; if not, why. */
+const char *lab_json_missing(void);
+
+/* Whether `path` can be written, before the time for the runs is spent. Returns 0, or -1 with
+ * the reason in errno. "-" is standard output. */
+int lab_json_check(const char *path);
+
+/* Writes machine, runs and, unless it is NULL, the comparison. Returns 0, or -1 with errno. */
+int lab_json_write(const char *path, const lab_machine *machine, const lab_plan *plan,
+                   const struct lab_comparison *comparison);
+
+#endif

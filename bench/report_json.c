@@ -1,0 +1,250 @@
+/* report_json.c -- the runs as JSON, through jansson; the schema stands in doc/lab.md.
+ *
+ * What is unknown is null. Times in the document are in the unit their names say, fractions
+ * kept; counts are integers. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "compare.h"
+#include "field.h"
+#include "peer.h"
+#include "report.h"
+
+const char *lab_json_missing(void)
+{
+    return NULL;
+}
+
+int lab_json_check(const char *path)
+{
+    FILE *file;
+
+    if (strcmp(path, "-") == 0) {
+        return 0;
+    }
+    file = fopen(path, "a"); /* what stands there stays until there is something better */
+    return file == NULL ? -1 : fclose(file);
+}
+
+/* Every constructor of jansson returns NULL without memory, and every setter takes that for an
+ * error: checked once, where all comes together. */
+static bool complete = true;
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0) {
+        complete = false;
+    }
+}
+
+static void set_integer(json_t *object, const char *key, int64_t value)
+{
+    set(object, key, value < 0 ? json_null() : json_integer(value));
+}
+
+/* `value` in units of `unit`: nanoseconds as milliseconds, say. */
+static void set_real(json_t *object, const char *key, double value, double unit)
+{
+    set(object, key, value < 0 ? json_null() : json_real(value / unit));
+}
+
+static void set_text(json_t *object, const char *key, const char *value)
+{
+    set(object, key, value[0] == '\0' ? json_null() : json_string(value));
+}
+
+static json_t *distribution(const lab_distribution *d)
+{
+    json_t *object;
+
+    if (d->count < 0) {
+        return json_null();
+    }
+    object = json_object();
+    set_integer(object, "count", d->count);
+    set_real(object, "p50", d->count == 0 ? -1 : (double)d->p50_ns, 1e3);
+    set_real(object, "p90", d->count == 0 ? -1 : (double)d->p90_ns, 1e3);
+    set_real(object, "p99", d->count == 0 ? -1 : (double)d->p99_ns, 1e3);
+    set_real(object, "p999", d->count == 0 ? -1 : (double)d->p999_ns, 1e3);
+    set_real(object, "max", d->count == 0 ? -1 : (double)d->max_ns, 1e3);
+    set_real(object, "sum", (double)d->sum_ns, 1e3);
+    return object;
+}
+
+static json_t *pool(const lab_pool_counts *counts)
+{
+    json_t *object;
+
+    if (counts->gets < 0) {
+        return json_null();
+    }
+    object = json_object();
+    set_integer(object, "gets", counts->gets);
+    set_integer(object, "hits", counts->hits);
+    set_integer(object, "misses", counts->misses);
+    set_integer(object, "puts", counts->puts);
+    set_integer(object, "drops", counts->drops);
+    return object;
+}
+
+/* What was asked for. */
+static void set_case(json_t *run, const lab_case *one)
+{
+    const lab_params *params = &one->params;
+    unsigned backend = one->backend_traits, workload = one->workload->traits;
+
+    set_text(run, "workload", one->workload->name);
+    set_text(run, "backend", one->backend);
+    set_text(run, "mode", lab_case_mode(one));
+    set(run, "percent",
+        (backend & LAB_HAS_PERCENT) == 0 || !params->collect ? json_null()
+        : params->percent == LAB_PERCENT_OFF                 ? json_string("off")
+                                                             : json_integer(params->percent));
+    set(run, "limit_bytes",
+        (backend & LAB_HAS_LIMIT) == 0 || params->limit_bytes == 0
+            ? json_null()
+            : json_integer((json_int_t)params->limit_bytes));
+    set(run, "pools", (workload & LAB_HAS_POOLS) == 0 ? json_null() : json_boolean(params->pools));
+    set_integer(run, "threads", params->threads);
+    set(run, "depth", (workload & LAB_HAS_DEPTH) == 0 ? json_null() : json_integer(params->depth));
+    set_integer(run, "scale", params->scale);
+    set_integer(run, "seed", (int64_t)params->seed);
+    set_text(run, "input", (workload & LAB_HAS_INPUT) == 0 ? "" : params->input);
+}
+
+static void set_result(json_t *run, const lab_record *record)
+{
+    const lab_result *result = &record->result;
+    char checksum[32];
+
+    set_real(run, "wall_ms", (double)result->wall_ns, 1e6);
+    set_real(run, "cpu_ms", (double)result->cpu_ns, 1e6);
+    set_real(run, "gc_cpu_ms", (double)result->gc_cpu_ns, 1e6);
+    set_integer(run, "cycles", result->cycles);
+    set_integer(run, "ops", result->ops);
+    set_real(run, "ops_per_s", lab_field_throughput(record), 1);
+    set_integer(run, "offered_per_s", result->offered_ops_s);
+    set_integer(run, "peak_rss_bytes", result->peak_rss_bytes);
+    set_integer(run, "live_bytes", result->live_bytes);
+    set_integer(run, "allocated_bytes", result->allocated_bytes);
+    set_integer(run, "allocated_objects", result->allocated_objects);
+    set_real(run, "mark_ns_per_object", lab_field_mark(record), 1);
+    set_real(run, "longest_us", (double)result->longest_ns, 1e3);
+    set(run, "pause_us", distribution(&result->pause));
+    set(run, "latency_us", distribution(&result->latency));
+    set(run, "service_us", distribution(&result->service));
+    set(run, "hiccup_us", distribution(&record->hiccup));
+    set(run, "pool", pool(&result->pool));
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)result->checksum);
+    set_text(run, "checksum", checksum);
+}
+
+static json_t *runs_of(const lab_plan *plan)
+{
+    json_t *runs = json_array();
+
+    for (int number = 1; number <= plan->runs; number++) {
+        for (size_t i = 0; i < plan->count; i++) {
+            const lab_record *record = lab_plan_record(plan, i, number);
+            json_t *run = json_object();
+
+            set_case(run, &plan->cases[i]);
+            set_integer(run, "run", number);
+            set_result(run, record);
+            set_text(run, "error", record->ok ? "" : record->why);
+            complete = json_array_append_new(runs, run) == 0 && complete;
+        }
+    }
+    return runs;
+}
+
+static json_t *machine_of(const lab_machine *machine)
+{
+    json_t *object = json_object(), *backends = json_object();
+
+    set_text(object, "cpu", machine->cpu);
+    set_integer(object, "cores", machine->cores);
+    set_integer(object, "memory_bytes", machine->memory_bytes);
+    set_text(object, "system", machine->system);
+    set_text(object, "arch", machine->arch);
+    set_text(object, "libc", machine->libc);
+    set_text(object, "compiler", machine->compiler);
+    set_text(object, "huge_pages", machine->huge_pages);
+    set_text(object, "preload", machine->preload);
+    set_text(object, "date", machine->date);
+    set_text(object, "lab", PACKAGE_VERSION);
+    for (size_t i = 0; lab_backends[i] != NULL; i++) {
+        set_text(backends, lab_backends[i]->name, lab_backends[i]->version());
+    }
+    if (lab_peer_get()->found) {
+        set_text(backends, "go", lab_peer_get()->version);
+    }
+    set(object, "backends", backends);
+    return object;
+}
+
+static json_t *comparison_of(const lab_comparison *comparison)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *pair = &comparison->pair[i];
+
+        for (int j = 0; j < LAB_ASPECTS; j++) {
+            const lab_difference *difference = &pair->aspect[j].difference;
+            json_t *one;
+
+            if (!difference->known) {
+                continue;
+            }
+            one = json_object();
+            set_text(one, "workload", pair->off->workload->name);
+            set_text(one, "backend", pair->off->backend);
+            set_text(one, "figure", lab_aspect_key(j));
+            set(one, "change", json_real(difference->mean));
+            set(one, "low", difference->has_interval ? json_real(difference->low) : json_null());
+            set(one, "high", difference->has_interval ? json_real(difference->high) : json_null());
+            set(one, "noise",
+                pair->aspect[j].noise < 0 ? json_null() : json_real(pair->aspect[j].noise));
+            set(one, "real", json_boolean(pair->aspect[j].real));
+            complete = json_array_append_new(list, one) == 0 && complete;
+        }
+    }
+    return list;
+}
+
+int lab_json_write(const char *path, const lab_machine *machine, const lab_plan *plan,
+                   const lab_comparison *comparison)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    json_t *document = json_object();
+    int status = 0;
+
+    if (file == NULL) {
+        json_decref(document);
+        return -1;
+    }
+    set(document, "machine", machine_of(machine));
+    set(document, "runs", runs_of(plan));
+    if (comparison != NULL) {
+        set(document, "comparison", comparison_of(comparison));
+    }
+    if (!complete) {
+        errno = ENOMEM;
+        status = -1;
+    } else if (json_dumpf(document, file, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0 ||
+               fputc('\n', file) == EOF || fflush(file) != 0) {
+        status = -1;
+    }
+    if (file != stdout && fclose(file) != 0) {
+        status = -1;
+    }
+    json_decref(document);
+    return status;
+}
