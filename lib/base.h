@@ -36,7 +36,7 @@ __attribute__((noreturn, cold)) void lull__assert_failed(const char *file, int l
          : lull__assert_failed(__FILE__, __LINE__, #x, (uintptr_t)(a), (uintptr_t)(b)))
 #define LULL_ASSERT(x) LULL_ASSERT_VALUES(x, 0, 0)
 
-#ifdef LULL_DEBUG_BUILD
+#if defined(LULL_DEBUG_BUILD) && LULL_DEBUG_BUILD
 #define LULL__DEBUG 1
 #else
 #define LULL__DEBUG 0
