@@ -398,8 +398,9 @@ struct lull__worker {
 struct lull__magazine_store {
     pthread_mutex_t lock;
     struct lull__magazine *spare;      /* empty ones */
+    char *next, *end;                  /* of the newest chunk */
     struct lull__chunk_header *chunks; /* all, to unmap */
-    _Atomic size_t bytes;              /* mapped for magazines, those of threads included */
+    size_t bytes;                      /* mapped */
 };
 
 /* ---- the heap ---- */

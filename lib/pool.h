@@ -27,8 +27,9 @@ void lull__pools_trim(lull_heap *heap);
 /* Reports every object that pools keep; all threads held. */
 void lull__pools_scan(lull_heap *heap, lull_tracer *tracer);
 
-/* Memory mapped for magazines, of depots and threads. Any thread, any time. */
-size_t lull__pools_bytes(const lull_heap *heap);
+/* Memory that magazines take, of depots and threads. The collecting thread, or one that is not
+ * attached: it takes a lock. */
+size_t lull__pools_bytes(lull_heap *heap);
 
 /* After fork, in the child: no other thread has a lock of the pools. */
 void lull__pools_fork_child(lull_heap *heap);

@@ -1,0 +1,267 @@
+/* depot.c -- the objects of a pool that no thread keeps.
+ *
+ * `idle` is a stack. Its lowest `low` objects, the least it held since the last aging, were not
+ * needed since: that is known to the object, though a cycle touches whole magazines and splits at
+ * most one. Bonwick & Adams 2001 count whole magazines, and keep the empty ones with them; here
+ * all depots of a heap share the empty ones.
+ *
+ * .inv.depot: low <= idle.objects = sum of the counts of its magazines, none of them empty; so for
+ *   the victims. */
+#include "depot.h"
+
+#include <string.h>
+
+#define CHUNK_BYTES ((size_t)64 << 10)
+
+/* ---- memory ---- */
+
+void lull__magazines_init(struct lull__magazine_store *store)
+{
+    memset(store, 0, sizeof *store);
+    pthread_mutex_init(&store->lock, NULL);
+}
+
+void lull__magazines_finish(struct lull__magazine_store *store)
+{
+    while (store->chunks != NULL) {
+        struct lull__chunk_header *chunk = store->chunks;
+        store->chunks = chunk->next;
+        lull__os_unmap(chunk, chunk->bytes);
+    }
+    pthread_mutex_destroy(&store->lock);
+}
+
+size_t lull__magazines_bytes(struct lull__magazine_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    size_t bytes = store->bytes;
+    pthread_mutex_unlock(&store->lock);
+    return bytes;
+}
+
+static bool map_chunk(struct lull__magazine_store *store)
+{
+    struct lull__chunk_header *chunk = lull__os_map(CHUNK_BYTES);
+
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk->next = store->chunks;
+    chunk->bytes = CHUNK_BYTES;
+    store->chunks = chunk;
+    store->next = (char *)(chunk + 1);
+    store->end = (char *)chunk + CHUNK_BYTES;
+    store->bytes += CHUNK_BYTES;
+    return true;
+}
+
+static struct lull__magazine *store_take(struct lull__magazine_store *store)
+{
+    struct lull__magazine *magazine = NULL;
+
+    pthread_mutex_lock(&store->lock);
+    if (store->spare != NULL) {
+        magazine = store->spare;
+        store->spare = magazine->next;
+    } else if ((size_t)(store->end - store->next) >= sizeof *magazine || map_chunk(store)) {
+        magazine = (struct lull__magazine *)(void *)store->next;
+        store->next += sizeof *magazine;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return magazine;
+}
+
+/* Gives back the magazines from `first` on, however many. */
+static void store_give(struct lull__magazine_store *store, struct lull__magazine *first)
+{
+    pthread_mutex_lock(&store->lock);
+    while (first != NULL) {
+        struct lull__magazine *next = first->next;
+        first->next = store->spare;
+        store->spare = first;
+        first = next;
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* An empty magazine; NULL: no memory. The depot keeps one, so that going back and forth over a
+ * magazine's edge leaves the store alone. */
+static struct lull__magazine *take_empty(struct lull__depot *depot)
+{
+    struct lull__magazine *magazine = depot->spare;
+
+    depot->spare = NULL;
+    return magazine != NULL ? magazine : store_take(depot->store);
+}
+
+static void give_empty(struct lull__depot *depot, struct lull__magazine *magazine)
+{
+    magazine->next = NULL;
+    if (depot->spare == NULL) {
+        depot->spare = magazine;
+    } else {
+        store_give(depot->store, magazine);
+    }
+}
+
+/* ---- stacks ---- */
+
+static size_t objects_in(const struct lull__stack *stack)
+{
+    return atomic_load_explicit(&stack->objects, memory_order_relaxed);
+}
+
+static void set_objects(struct lull__stack *stack, size_t objects)
+{
+    atomic_store_explicit(&stack->objects, objects, memory_order_relaxed);
+}
+
+/* A magazine with room at the top; NULL: no memory. */
+static struct lull__magazine *open_top(struct lull__depot *depot, struct lull__stack *stack)
+{
+    struct lull__magazine *top = stack->top;
+
+    if (top != NULL && top->count < LULL_MAGAZINE_SLOTS) {
+        return top;
+    }
+    top = take_empty(depot);
+    if (top != NULL) {
+        top->count = 0;
+        top->next = stack->top;
+        stack->top = top;
+    }
+    return top;
+}
+
+static size_t pop(struct lull__depot *depot, struct lull__stack *stack, uintptr_t *object, size_t n)
+{
+    size_t taken = lull__min(n, objects_in(stack));
+
+    for (size_t left = taken; left > 0;) {
+        struct lull__magazine *top = stack->top;
+        size_t step = lull__min(left, top->count);
+        left -= step;
+        top->count -= step;
+        memcpy(object + left, top->object + top->count, step * sizeof *object);
+        if (top->count == 0) {
+            stack->top = top->next;
+            give_empty(depot, top);
+        }
+    }
+    set_objects(stack, objects_in(stack) - taken);
+    return taken;
+}
+
+/* Splits a magazine: its upper n objects come into one of their own above it, which is returned;
+ * NULL: no memory. */
+static struct lull__magazine *split(struct lull__depot *depot, struct lull__magazine *magazine,
+                                    size_t n)
+{
+    struct lull__magazine *above = take_empty(depot);
+
+    if (above != NULL) {
+        magazine->count -= n;
+        memcpy(above->object, magazine->object + magazine->count, n * sizeof *above->object);
+        above->count = n;
+        above->next = magazine;
+    }
+    return above;
+}
+
+/* Cuts a stack below its topmost n objects and returns the magazines below. Where the cut goes
+ * through a magazine that cannot be split for want of memory, it is made beneath. */
+static struct lull__magazine *cut(struct lull__depot *depot, struct lull__stack *stack, size_t n)
+{
+    struct lull__magazine **link = &stack->top;
+
+    while (*link != NULL && n >= (*link)->count) {
+        n -= (*link)->count;
+        link = &(*link)->next;
+    }
+    if (*link != NULL && n > 0) {
+        struct lull__magazine *above = split(depot, *link, n);
+        if (above != NULL) {
+            *link = above;
+        }
+        link = &(*link)->next;
+    }
+    struct lull__magazine *below = *link;
+    *link = NULL;
+    return below;
+}
+
+static size_t count_objects(const struct lull__magazine *magazine)
+{
+    size_t objects = 0;
+
+    for (; magazine != NULL; magazine = magazine->next) {
+        objects += magazine->count;
+    }
+    return objects;
+}
+
+/* ---- depots ---- */
+
+void lull__depot_init(struct lull__depot *depot, struct lull__magazine_store *store)
+{
+    memset(depot, 0, sizeof *depot);
+    depot->store = store;
+}
+
+void lull__depot_finish(struct lull__depot *depot)
+{
+    store_give(depot->store, depot->idle.top);
+    store_give(depot->store, depot->victims.top);
+    store_give(depot->store, depot->spare);
+    lull__depot_init(depot, depot->store);
+}
+
+size_t lull__depot_objects(const struct lull__depot *depot)
+{
+    return objects_in(&depot->idle) + objects_in(&depot->victims);
+}
+
+size_t lull__depot_push(struct lull__depot *depot, const uintptr_t *object, size_t n)
+{
+    struct lull__stack *stack = &depot->idle;
+    struct lull__magazine *top = NULL;
+    size_t done = 0;
+
+    while (done < n && (top = open_top(depot, stack)) != NULL) {
+        size_t step = lull__min(n - done, LULL_MAGAZINE_SLOTS - top->count);
+        memcpy(top->object + top->count, object + done, step * sizeof *object);
+        top->count += step;
+        done += step;
+    }
+    set_objects(stack, objects_in(stack) + done);
+    return done;
+}
+
+size_t lull__depot_pop(struct lull__depot *depot, uintptr_t *object, size_t n)
+{
+    size_t taken = pop(depot, &depot->idle, object, n);
+
+    depot->low = lull__min(depot->low, objects_in(&depot->idle));
+    return taken != 0 ? taken : pop(depot, &depot->victims, object, n);
+}
+
+size_t lull__depot_drop_victims(struct lull__depot *depot)
+{
+    size_t dropped = objects_in(&depot->victims);
+
+    store_give(depot->store, depot->victims.top);
+    depot->victims.top = NULL;
+    set_objects(&depot->victims, 0);
+    return dropped;
+}
+
+void lull__depot_age(struct lull__depot *depot)
+{
+    size_t used = objects_in(&depot->idle) - depot->low;
+
+    LULL_ASSERT(depot->victims.top == NULL);
+    depot->victims.top = cut(depot, &depot->idle, used);
+    set_objects(&depot->victims, count_objects(depot->victims.top));
+    set_objects(&depot->idle, count_objects(depot->idle.top));
+    depot->low = objects_in(&depot->idle);
+}

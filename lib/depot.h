@@ -1,0 +1,60 @@
+/* depot.h -- the objects of a pool that no thread keeps, in magazines: a stack, and what of it
+ * lay idle.
+ *
+ * A depot knows words only: nothing here looks at an object. The caller has the pool's lock, but
+ * where said. */
+#ifndef LULL__DEPOT_H
+#define LULL__DEPOT_H
+
+#include "heap.h"
+
+/* A magazine of a depot; never empty in a stack. */
+struct lull__magazine {
+    struct lull__magazine *next; /* below it */
+    size_t count;
+    uintptr_t object[LULL_MAGAZINE_SLOTS];
+};
+
+/* Magazines, the objects pushed last at the top. All below the top are full, but for the seams
+ * where one was cut. */
+struct lull__stack {
+    struct lull__magazine *top;
+    _Atomic size_t objects; /* relaxed: read without the lock as a hint */
+};
+
+struct lull__depot {
+    struct lull__magazine_store *store;
+    struct lull__stack idle;
+    struct lull__stack victims;   /* lay idle through a cycle */
+    size_t low;                   /* least objects in `idle` since the last aging */
+    struct lull__magazine *spare; /* one empty magazine, or NULL */
+};
+
+/* The memory of all depots of a heap. */
+void lull__magazines_init(struct lull__magazine_store *store);
+void lull__magazines_finish(struct lull__magazine_store *store);
+size_t lull__magazines_bytes(struct lull__magazine_store *store);
+
+void lull__depot_init(struct lull__depot *depot, struct lull__magazine_store *store);
+
+/* Gives its magazines back to the store; its objects are nobody's. */
+void lull__depot_finish(struct lull__depot *depot);
+
+/* Objects kept, victims included. Without the lock: a hint. */
+size_t lull__depot_objects(const struct lull__depot *depot);
+
+/* Pushes n objects, object[0] first; returns how many there was memory for. */
+size_t lull__depot_push(struct lull__depot *depot, const uintptr_t *object, size_t n);
+
+/* Pops n objects or as many as there are, and says how many; object[0] is the one that was
+ * pushed first. Victims come only where nothing else is left. */
+size_t lull__depot_pop(struct lull__depot *depot, uintptr_t *object, size_t n);
+
+/* Drops the victims; returns how many. O(magazines). */
+size_t lull__depot_drop_victims(struct lull__depot *depot);
+
+/* What lay idle since the last aging becomes the victims; there are none when it is called.
+ * O(magazines). */
+void lull__depot_age(struct lull__depot *depot);
+
+#endif

@@ -1,0 +1,609 @@
+/* pool.c -- object pools of lifetime `cache`: reuse that the collector may undo.
+ *
+ * Magazines and a depot after Bonwick & Adams 2001: each thread keeps up to two magazines of
+ * objects a pool; when they are empty or full, one magazine's worth comes from or goes to the
+ * pool's depot, under its lock. Having two, a thread that goes back and forth over the boundary
+ * still has 32 operations before its next exchange.
+ *
+ * Deviations. The two magazines of a thread are one array and an exchange copies its words,
+ * instead of swapping pointers: it costs an exchange some nanoseconds more, and saves both fast
+ * paths a dependent load, a thread that uses no pool its magazines, and the depot a life with
+ * partly filled ones. A thread's first exchanges after a collection move 1, 2, 4, ... objects, so
+ * that it takes no more than it needs.
+ *
+ * Trimming, once a cycle: the depot is a stack, so its lowest `low` objects, the least it ever
+ * held since the last cycle, were not needed. They become victims, out of which a get is still
+ * served when the depot is empty; what is left of the victims of the last cycle is dropped (Go's
+ * sync.Pool, which takes everything instead of what lay idle). What threads keep goes back to the
+ * depot first, at the top: there it is known whether it is used.
+ *
+ * .inv.pool.counts: for each pool, idle = puts - hits - drops. Only `hits` is counted on a fast
+ *   path: in each thread count = puts - hits + received, which gives its puts. `count` and
+ *   `received` change together only in an exchange, under the pool's lock; who holds it may read
+ *   the counts of running threads and is off by no more than what they get and put meanwhile.
+ *
+ * .inv.pool.signal: a thread held by a signal may be anywhere in an inline get or put, with
+ *   `count` and its slot written in either order, or, where the compiler kept `count` in a
+ *   register through a loop, neither written for long. So nothing is concluded from its `count`
+ *   and nothing of its magazines moved: *all* its slots are reported, in use or not.
+ *     get  reads the object from its slot. Until it has, the slot holds it, since only the same
+ *          thread's later put overwrites a slot; from then on a register or the stack does.
+ *     put  has the object in a register or on the stack until its store to the slot; from then on
+ *          the slot holds it, whatever `count` says.
+ *   A slot not in use holds the word of an object that was handed out before: marking ignores
+ *   what is no object, and keeps what is one a cycle longer than it must. Exchanges are calls:
+ *   the compiler has written everything before, and in_library keeps the signal out of them.
+ *
+ * EXCEPTIONS: lull_pool_stats_read reads `count` and `hits`, which their thread writes plainly:
+ * with atomics gcc needs two more instructions a get, and no compiler keeps anything from a get
+ * to the next put. They are aligned words, read once each. */
+#include "pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "depot.h"
+#include "error.h"
+#include "thread.h"
+
+#define HALF LULL_MAGAZINE_SLOTS
+#define ROOM (2 * HALF) /* objects a thread keeps at most */
+
+/* The magazines of a thread, one pair a pool. */
+struct lull__pool_thread {
+    struct lull__pool_thread *next; /* in heap->pool_threads; under pools_lock */
+    lull_thread *t;
+    struct lull_magazines magazines[LULL__POOLS_MAX] LULL__ALIGNED(LULL__CACHE_LINE);
+};
+#define POOL_THREAD_BYTES lull__round_up(sizeof(struct lull__pool_thread), LULL__OS_PAGE)
+
+_Static_assert(offsetof(struct lull_magazines, object) == LULL__CACHE_LINE, "a line of counts");
+_Static_assert(sizeof(struct lull_magazines) % LULL__CACHE_LINE == 0, "whole lines");
+
+/* What threads counted that are detached; under the pool's lock. */
+struct counts {
+    uint64_t hits, misses;
+    int64_t puts;
+};
+
+struct lull_pool {
+    struct lull_pool_head head; /* public */
+    lull_heap *heap;
+    uint32_t index;
+    size_t room;  /* objects a thread keeps at most */
+    size_t limit; /* for lull_magazines.limit: room, or 0 where every put needs the slow path */
+    const lull_type *type;
+    lull_pool_new_fn make;
+    lull_pool_reset_fn reset;
+    void *arg;
+    size_t max_idle; /* SIZE_MAX: no bound */
+    char *name;
+
+    pthread_mutex_t lock LULL__ALIGNED(LULL__CACHE_LINE);
+    struct lull__depot depot;
+    _Atomic uint64_t drops; /* relaxed: a counter */
+    struct counts gone;
+};
+
+/* ---- exchanges ----
+ * A concurrent cycle shades what moves between a thread and the depot: in take and give. */
+
+static void count_drops(struct lull_pool *pool, size_t n)
+{
+    atomic_fetch_add_explicit(&pool->drops, n, memory_order_relaxed);
+}
+
+/* Moves up to n objects into the empty magazines of a thread. */
+static bool take(struct lull_pool *pool, struct lull_magazines *m, size_t n)
+{
+    m->count = lull__depot_pop(&pool->depot, m->object, n);
+    m->received += (int64_t)m->count;
+    return m->count != 0;
+}
+
+/* Moves the lowest n objects of a thread, those put longest ago, to the depot; drops what is
+ * beyond the bound or the memory. */
+static void give(struct lull_pool *pool, struct lull_magazines *m, size_t n)
+{
+    size_t kept = lull__depot_objects(&pool->depot);
+    size_t allowed = pool->max_idle - lull__min(kept, pool->max_idle);
+    size_t given = lull__depot_push(&pool->depot, m->object, lull__min(n, allowed));
+
+    count_drops(pool, n - given);
+    m->count -= n;
+    memmove(m->object, m->object + n, m->count * sizeof *m->object);
+    m->received -= (int64_t)n;
+}
+
+/* The lock and what goes with it: no signal holds a thread that has it (.inv.held), and no
+ * safepoint is in between (.inv.locks). `t` is NULL for a thread that is not attached. */
+static void lock(lull_thread *t, pthread_mutex_t *mutex)
+{
+    if (t != NULL) {
+        lull__enter(t);
+    }
+    pthread_mutex_lock(mutex);
+}
+
+static void unlock(lull_thread *t, pthread_mutex_t *mutex)
+{
+    pthread_mutex_unlock(mutex);
+    if (t != NULL) {
+        lull__leave(t);
+    }
+}
+
+static size_t half_of(const struct lull_pool *pool)
+{
+    return (pool->room + 1) / 2;
+}
+
+/* ---- get ---- */
+
+static bool refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    size_t wanted = lull__max(m->refill, 1);
+
+    /* not worth the lock; what was put since will be there next time */
+    if (lull__depot_objects(&pool->depot) == 0) {
+        return false;
+    }
+    m->refill = lull__min(2 * wanted, half_of(pool));
+    lock(t, &pool->lock);
+    bool taken = take(pool, m, wanted);
+    unlock(t, &pool->lock);
+    return taken;
+}
+
+/* Whether `object` is the first byte of an object. */
+static bool is_object(const lull_heap *heap, const void *object)
+{
+    struct lull__slot slot = lull__resolve(heap, (uintptr_t)object);
+
+    return slot.state != NULL && slot.base == object && lull__state_load(slot.state) != LULL__FREE;
+}
+
+/* Outside the library: making an object may collect, and the callback is the program's. */
+static void *make(lull_thread *t, struct lull_pool *pool)
+{
+    void *object = pool->make != NULL ? pool->make(t, pool->arg) : lull_alloc(t, pool->type);
+
+    LULL_ASSERT_HOT(object == NULL || is_object(pool->heap, object));
+    return object;
+}
+
+void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
+{
+    struct lull_magazines *m = lull__magazines(t, pool);
+
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    if (!refill(t, pool, m)) {
+        m->misses++;
+        return make(t, pool);
+    }
+    m->hits++;
+    return (void *)m->object[--m->count];
+}
+
+/* ---- put ---- */
+
+static bool is_kept(const struct lull_magazines *m, const void *object)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->object[i] == (uintptr_t)object) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void reset(lull_thread *t, struct lull_pool *pool, void *object)
+{
+    t->in_callback++;
+    pool->reset(object, pool->arg);
+    t->in_callback--;
+}
+
+void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
+{
+    struct lull_magazines *m = lull__magazines(t, pool);
+
+    if (object == NULL) {
+        return;
+    }
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    LULL_ASSERT_HOT(is_object(pool->heap, object));
+    LULL_ASSERT_HOT(!is_kept(m, object)); /* put twice */
+    if (pool->reset != NULL) {
+        if (t->in_callback != 0) {
+            lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
+            m->received--;
+            count_drops(pool, 1);
+            return;
+        }
+        reset(t, pool, object);
+    }
+    if (m->count >= pool->room) {
+        lock(t, &pool->lock);
+        give(pool, m, half_of(pool));
+        unlock(t, &pool->lock);
+    }
+    m->object[m->count++] = (uintptr_t)object;
+    m->limit = pool->limit;
+}
+
+/* ---- pools ---- */
+
+static bool check_options(lull_heap *heap, const lull_pool_options *options)
+{
+    if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
+        lull__fail(LULL_E_INVALID, "this is no heap");
+    } else if (options == NULL || options->struct_size != sizeof *options) {
+        lull__fail(LULL_E_INVALID, "struct_size is %zu; allowed is %zu",
+                   options != NULL ? options->struct_size : 0, sizeof *options);
+    } else if (options->make == NULL && options->type == NULL) {
+        lull__fail(LULL_E_INVALID, "a pool needs a type, or a function that makes its objects");
+    } else if (options->type != NULL && options->type->heap != heap) {
+        lull__fail(LULL_E_INVALID, "the pool's type is of another heap");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static void free_pool(struct lull_pool *pool)
+{
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->name);
+    free(pool);
+}
+
+static struct lull_pool *new_pool(lull_heap *heap, const lull_pool_options *options)
+{
+    struct lull_pool *pool = aligned_alloc(LULL__CACHE_LINE, sizeof *pool);
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    memset(pool, 0, sizeof *pool);
+    pthread_mutex_init(&pool->lock, NULL);
+    lull__depot_init(&pool->depot, &heap->magazines);
+    pool->heap = heap;
+    pool->type = options->type;
+    pool->make = options->make;
+    pool->reset = options->reset;
+    pool->arg = options->arg;
+    pool->max_idle = options->max_idle != 0 ? options->max_idle : SIZE_MAX;
+    pool->room = lull__min(pool->max_idle, ROOM);
+    pool->limit = pool->reset != NULL || LULL__DEBUG ? 0 : pool->room;
+    pool->name = strdup(options->name != NULL ? options->name : "");
+    if (pool->name == NULL) {
+        free_pool(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+/* Gives the pool an index. Every thread's magazines at a free index are zero. */
+static bool enlist(lull_heap *heap, struct lull_pool *pool)
+{
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] == NULL) {
+            pool->index = i;
+            pool->head.offset = i * sizeof(struct lull_magazines);
+            heap->pools[i] = pool;
+            return true;
+        }
+    }
+    return false;
+}
+
+lull_pool *lull_pool_create(lull_heap *heap, const lull_pool_options *options)
+{
+    if (!check_options(heap, options)) {
+        return NULL;
+    }
+    lull_thread *t = lull_self(heap);
+    struct lull_pool *pool = new_pool(heap, options);
+    if (pool == NULL) {
+        lull__fail(LULL_E_NO_MEMORY, "no memory for a pool");
+        return NULL;
+    }
+    lock(t, &heap->pools_lock);
+    bool enlisted = enlist(heap, pool);
+    unlock(t, &heap->pools_lock);
+    if (!enlisted) {
+        free_pool(pool);
+        lull__fail(LULL_E_LIMIT, "a heap has at most %d pools", LULL__POOLS_MAX);
+        return NULL;
+    }
+    return pool;
+}
+
+/* Takes a pool that nobody uses from its heap. Under pools_lock. */
+static void delist(lull_heap *heap, struct lull_pool *pool)
+{
+    for (struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
+        memset(&p->magazines[pool->index], 0, sizeof p->magazines[pool->index]);
+    }
+    lull__depot_finish(&pool->depot);
+    heap->pools[pool->index] = NULL;
+}
+
+int lull_pool_destroy(lull_pool *pool)
+{
+    if (pool == NULL) {
+        return lull__fail(LULL_E_INVALID, "this is no pool");
+    }
+    lull_thread *t = lull_self(pool->heap);
+    lock(t, &pool->heap->pools_lock);
+    delist(pool->heap, pool);
+    unlock(t, &pool->heap->pools_lock);
+    free_pool(pool);
+    return LULL_OK;
+}
+
+const char *lull_pool_name(const lull_pool *pool)
+{
+    return pool->name;
+}
+
+/* ---- counters ---- */
+
+static LULL__NO_SANITIZE uint64_t read_once(const uint64_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
+/* Adds what a thread counted, and returns what it keeps. The pool's lock is held
+ * (.inv.pool.counts). */
+static LULL__NO_SANITIZE size_t add_counts(struct counts *sum, const struct lull_magazines *m)
+{
+    size_t count = read_once(&m->count);
+    uint64_t hits = read_once(&m->hits);
+
+    sum->hits += hits;
+    sum->misses += read_once(&m->misses);
+    sum->puts += (int64_t)(count + hits) - m->received;
+    return count;
+}
+
+int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
+{
+    if (pool == NULL || stats == NULL) {
+        return lull__fail(LULL_E_INVALID, "lull_pool_stats_read wants a pool and a place to write");
+    }
+    lull_heap *heap = pool->heap;
+    lull_thread *t = lull_self(heap);
+
+    lock(t, &heap->pools_lock);
+    pthread_mutex_lock(&pool->lock);
+    struct counts sum = pool->gone;
+    size_t idle = lull__depot_objects(&pool->depot);
+    for (struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
+        idle += add_counts(&sum, &p->magazines[pool->index]);
+    }
+    *stats = (lull_pool_stats){
+        .gets = sum.hits + sum.misses,
+        .hits = sum.hits,
+        .misses = sum.misses,
+        .puts = sum.puts > 0 ? (uint64_t)sum.puts : 0, /* a get half counted is no put */
+        .drops = atomic_load_explicit(&pool->drops, memory_order_relaxed),
+        .idle = idle,
+    };
+    pthread_mutex_unlock(&pool->lock);
+    unlock(t, &heap->pools_lock);
+    return LULL_OK;
+}
+
+/* ---- threads ---- */
+
+static struct lull__pool_thread *pool_thread_of(lull_thread *t)
+{
+    char *magazines = (char *)t->head.pools;
+
+    return (struct lull__pool_thread *)(void *)(magazines -
+                                                offsetof(struct lull__pool_thread, magazines));
+}
+
+bool lull__pool_thread_init(lull_thread *t)
+{
+    lull_heap *heap = t->heap;
+    struct lull__pool_thread *p = lull__os_map(POOL_THREAD_BYTES);
+
+    if (p == NULL) {
+        return false;
+    }
+    p->t = t;
+    t->head.pools = p->magazines;
+    pthread_mutex_lock(&heap->pools_lock);
+    p->next = heap->pool_threads;
+    heap->pool_threads = p;
+    pthread_mutex_unlock(&heap->pools_lock);
+    return true;
+}
+
+static bool held_by_signal(const struct lull__pool_thread *p)
+{
+    /* relaxed: it changes only while threads are not held */
+    return atomic_load_explicit(&p->t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
+}
+
+/* What a thread keeps goes to the depot, what it counted to the pool. A fork's child loses threads
+ * that a signal held: their slots may be in between, so what they keep is dropped. */
+static void leave_pool(struct lull_pool *pool, struct lull__pool_thread *p)
+{
+    struct lull_magazines *m = &p->magazines[pool->index];
+
+    pthread_mutex_lock(&pool->lock);
+    if (held_by_signal(p)) {
+        count_drops(pool, m->count);
+        m->received -= (int64_t)m->count;
+        m->count = 0;
+    } else if (m->count != 0) {
+        give(pool, m, m->count);
+    }
+    add_counts(&pool->gone, m);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void lull__pool_thread_finish(lull_thread *t)
+{
+    lull_heap *heap = t->heap;
+
+    if (t->head.pools == NULL) {
+        return;
+    }
+    struct lull__pool_thread *p = pool_thread_of(t);
+    struct lull__pool_thread **link = &heap->pool_threads;
+
+    lock(t, &heap->pools_lock);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] != NULL) {
+            leave_pool(heap->pools[i], p);
+        }
+    }
+    while (*link != p) {
+        link = &(*link)->next;
+    }
+    *link = p->next;
+    unlock(t, &heap->pools_lock);
+    t->head.pools = NULL;
+    lull__os_unmap(p, POOL_THREAD_BYTES);
+}
+
+/* ---- the collector's side ---- */
+
+/* What standing threads keep goes back to the depot. */
+static void gather(lull_heap *heap, struct lull_pool *pool)
+{
+    for (struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
+        struct lull_magazines *m = &p->magazines[pool->index];
+        if (held_by_signal(p)) {
+            continue; /* .inv.pool.signal */
+        }
+        if (m->count != 0) {
+            give(pool, m, m->count);
+        }
+        if (m->refill != 0) { /* else perhaps a page never touched */
+            m->refill = 0;
+        }
+    }
+}
+
+static size_t trim_pool(lull_heap *heap, struct lull_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    size_t dropped = lull__depot_drop_victims(&pool->depot);
+    count_drops(pool, dropped);
+    gather(heap, pool);
+    lull__depot_age(&pool->depot);
+    pthread_mutex_unlock(&pool->lock);
+    return dropped;
+}
+
+void lull__pools_trim(lull_heap *heap)
+{
+    pthread_mutex_lock(&heap->pools_lock);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        size_t dropped = heap->pools[i] != NULL ? trim_pool(heap, heap->pools[i]) : 0;
+        if (dropped != 0) {
+            lull__emit(&heap->events, pool_trim, 0, i, dropped);
+        }
+    }
+    pthread_mutex_unlock(&heap->pools_lock);
+}
+
+/* Reports kept objects. Where words of the heap carry tags, so must the ones reported. */
+static void report(const lull_heap *heap, lull_tracer *tracer, const uintptr_t *object, size_t n)
+{
+    uintptr_t tagged[ROOM];
+
+    if (LULL__LIKELY(!heap->tagged)) {
+        tracer->range(tracer, object, object + n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        tagged[i] = (object[i] & ~heap->options.tag_mask) | heap->options.tag_value;
+    }
+    tracer->range(tracer, tagged, tagged + n);
+}
+
+static void report_stack(const lull_heap *heap, lull_tracer *tracer,
+                         const struct lull__stack *stack)
+{
+    for (const struct lull__magazine *mag = stack->top; mag != NULL; mag = mag->next) {
+        report(heap, tracer, mag->object, mag->count);
+    }
+}
+
+static void scan_pool(lull_heap *heap, lull_tracer *tracer, const struct lull_pool *pool)
+{
+    report_stack(heap, tracer, &pool->depot.idle);
+    report_stack(heap, tracer, &pool->depot.victims);
+    for (const struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
+        const struct lull_magazines *m = &p->magazines[pool->index];
+        report(heap, tracer, m->object, held_by_signal(p) ? ROOM : m->count);
+    }
+}
+
+void lull__pools_scan(lull_heap *heap, lull_tracer *tracer)
+{
+    pthread_mutex_lock(&heap->pools_lock);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] != NULL) {
+            scan_pool(heap, tracer, heap->pools[i]);
+        }
+    }
+    pthread_mutex_unlock(&heap->pools_lock);
+}
+
+/* ---- the heap's side ---- */
+
+bool lull__pools_init(lull_heap *heap)
+{
+    pthread_mutex_init(&heap->pools_lock, NULL);
+    lull__magazines_init(&heap->magazines);
+    return true;
+}
+
+void lull__pools_finish(lull_heap *heap)
+{
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] != NULL) {
+            free_pool(heap->pools[i]);
+        }
+    }
+    lull__magazines_finish(&heap->magazines);
+    pthread_mutex_destroy(&heap->pools_lock);
+}
+
+size_t lull__pools_bytes(lull_heap *heap)
+{
+    size_t threads = 0, used = 0;
+
+    pthread_mutex_lock(&heap->pools_lock);
+    for (const struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
+        threads++;
+    }
+    for (size_t i = 0; i < LULL__POOLS_MAX; i++) {
+        used = heap->pools[i] != NULL ? i + 1 : used;
+    }
+    size_t bytes = lull__magazines_bytes(&heap->magazines);
+    pthread_mutex_unlock(&heap->pools_lock);
+    /* of a thread's magazines only those in use were ever touched */
+    size_t touched =
+        sizeof(struct lull__pool_thread) - (LULL__POOLS_MAX - used) * sizeof(struct lull_magazines);
+    return bytes + threads * lull__round_up(touched, LULL__OS_PAGE);
+}
+
+void lull__pools_fork_child(lull_heap *heap)
+{
+    pthread_mutex_init(&heap->pools_lock, NULL);
+    pthread_mutex_init(&heap->magazines.lock, NULL);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] != NULL) {
+            pthread_mutex_init(&heap->pools[i]->lock, NULL);
+        }
+    }
+}
