@@ -15,18 +15,20 @@
  * until nothing was dropped.
  *
  * A large object is scanned a piece at a time: what goes on the stack then is the address of the
- * next piece with PIECE_BIT set, which no address has. */
+ * next piece with LULL__PIECE_BIT set, which no address has. */
 #include "mark.h"
 
 #include <stdlib.h>
 
+#include "mark_loop.h"
 #include "span.h"
 
-#define PIECE_BIT ((uintptr_t)1 << 63)
 #define PIECE_BYTES ((size_t)32 << 10)
-#define MASK_ROOM 64      /* words that a record can push */
 #define SHARE_EVERY 128   /* edges between looks at whether another marker is idle */
 #define SHARE_LEAST 64    /* words worth giving away */
+
+static uint8_t free_state = LULL__FREE;
+const struct lull__edge lull__no_edge = {&free_state, NULL, NULL};
 
 /* ---- the stack ---- */
 
@@ -45,7 +47,7 @@ static void use_chunk(struct lull__marker *m, struct lull__chunk *chunk, size_t 
     m->limit = chunk->word + LULL__CHUNK_WORDS;
 }
 
-static LULL__NOINLINE void new_chunk(struct lull__marker *m)
+void lull__mark_new_chunk(struct lull__marker *m)
 {
     struct lull__chunk *chunk = lull__queue_take_empty(&m->heap->queue);
 
@@ -58,16 +60,16 @@ static LULL__NOINLINE void new_chunk(struct lull__marker *m)
     use_chunk(m, chunk, 0);
 }
 
-/* Room for `words` more; at most MASK_ROOM + LULL__KERNEL_SLACK. */
+/* Room for `words` more. */
 LULL__INLINE void make_room(struct lull__marker *m, size_t words)
 {
     if (LULL__UNLIKELY((size_t)(m->limit - m->top) < words)) {
-        new_chunk(m);
+        lull__mark_new_chunk(m);
     }
 }
 
 /* Back to the chunk below; false: there is none. */
-static LULL__NOINLINE bool pop_chunk(struct lull__marker *m)
+bool lull__mark_pop_chunk(struct lull__marker *m)
 {
     struct lull__chunk *below = m->chunk->next;
 
@@ -81,28 +83,20 @@ static LULL__NOINLINE bool pop_chunk(struct lull__marker *m)
 
 /* ---- scanning ---- */
 
-/* A tagged heap's words are untagged as they are read. */
-LULL__INLINE uintptr_t read_word(const struct lull__marker *m, const uintptr_t *word, bool tagged)
-{
-    /* relaxed: the program may be storing to it when it runs beside the marker */
-    uintptr_t w = __atomic_load_n(word, __ATOMIC_RELAXED);
-    return tagged ? lull__untag(m->heap, w) : w;
-}
-
 LULL__INLINE void push(struct lull__marker *m, uintptr_t w)
 {
     *m->top = w;
     m->top += w - m->range < m->extent;
 }
 
-LULL__INLINE void scan_record(struct lull__marker *m, const char *base, uint64_t mask, bool tagged)
+/* The slow form of what the kernels do in their loops. */
+static void scan_record(struct lull__marker *m, const char *base, uint64_t mask)
 {
     const uintptr_t *words = (const uintptr_t *)(const void *)base;
 
-    make_room(m, MASK_ROOM);
-    while (mask != 0) {
-        push(m, read_word(m, words + __builtin_ctzll(mask), tagged));
-        mask &= mask - 1;
+    make_room(m, LULL__ROOM);
+    for (; mask != 0; mask &= mask - 1) {
+        push(m, lull__untag(m->heap, words[__builtin_ctzll(mask)]));
     }
 }
 
@@ -123,7 +117,7 @@ static void scan_words(struct lull__marker *m, const uintptr_t *start, const uin
         return;
     }
     while (start < end) {
-        make_room(m, MASK_ROOM);
+        make_room(m, LULL__ROOM + LULL__KERNEL_SLACK);
         size_t room = (size_t)(m->limit - m->top) - LULL__KERNEL_SLACK;
         size_t count = lull__min((size_t)(end - start), room);
         m->top += m->kernel->filter(start, count, m->range, m->extent, m->top);
@@ -163,14 +157,14 @@ static void scan_layout(struct lull__marker *m, const struct lull__layout *layou
     } else if (kind == LULL__KIND_PATTERN) {
         scan_pattern(m, start, first, end, layout);
     } else if (kind == LULL__KIND_RECORD) {
-        scan_record(m, base, layout->bits[0], m->heap->tagged);
+        scan_record(m, base, layout->bits[0]);
     } else if (kind == LULL__KIND_CUSTOM) {
         layout->trace(&m->tracer, base, bytes, layout->trace_arg);
     }
 }
 
 /* One piece of a large object, after a promise of the next. */
-static void scan_piece(struct lull__marker *m, char *piece)
+void lull__mark_scan_piece(struct lull__marker *m, char *piece)
 {
     const struct lull__span *span = lull__span_of(m->heap, piece);
     const struct lull__block *block = &m->blocks[span - m->heap->pages.spans];
@@ -182,7 +176,7 @@ static void scan_piece(struct lull__marker *m, char *piece)
     if (kind != LULL__KIND_CUSTOM && to - from > PIECE_BYTES) {
         to = from + PIECE_BYTES;
         make_room(m, 1);
-        *m->top++ = (uintptr_t)(base + to) | PIECE_BIT;
+        *m->top++ = (uintptr_t)(base + to) | LULL__PIECE_BIT;
     }
     scan_layout(m, block->layout, kind, base, span->bytes, from, to);
 }
@@ -212,8 +206,8 @@ static void find_ephemeron(struct lull__marker *m, char *base)
     }
 }
 
-/* Everything but leaves and records, which scan() does inline. */
-static LULL__NOINLINE void scan_other(struct lull__marker *m, const struct lull__block *block,
+/* Everything but leaves and records, which the kernels' loops do themselves. */
+void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *block,
                                       char *base)
 {
     enum lull__kind kind = (enum lull__kind)atomic_load_explicit(&block->kind, memory_order_relaxed);
@@ -221,7 +215,7 @@ static LULL__NOINLINE void scan_other(struct lull__marker *m, const struct lull_
     if (block->large) {
         m->bytes += lull__span_of(m->heap, base)->bytes;
         if (kind != LULL__KIND_LEAF) {
-            scan_piece(m, base);
+            lull__mark_scan_piece(m, base);
         }
     } else if (kind == LULL__KIND_GENERIC) {
         scan_generic(m, base, block->slot_size);
@@ -230,82 +224,6 @@ static LULL__NOINLINE void scan_other(struct lull__marker *m, const struct lull_
     } else if (kind != LULL__KIND_WEAK) {
         scan_layout(m, block->layout, kind, base, block->slot_size, 0, block->slot_size);
     }
-}
-
-LULL__INLINE void scan(struct lull__marker *m, const struct lull__block *block, char *base,
-                       bool tagged)
-{
-    uint8_t kind = atomic_load_explicit(&block->kind, memory_order_relaxed);
-
-    if (LULL__LIKELY(kind == LULL__KIND_RECORD)) {
-        scan_record(m, base, block->mask, tagged);
-    } else if (kind != LULL__KIND_LEAF || block->large) {
-        scan_other(m, block, base);
-    }
-}
-
-/* ---- the ring ---- */
-
-/* Takes a word off the stack into the ring. */
-LULL__INLINE void enter(struct lull__marker *m)
-{
-    uintptr_t word = *--m->top;
-
-    if (LULL__UNLIKELY((word & PIECE_BIT) != 0)) {
-        scan_piece(m, (char *)(word & ~PIECE_BIT));
-        return;
-    }
-    uintptr_t offset = word - m->range;
-    const struct lull__block *block = &m->blocks[offset >> LULL__BLOCK_SHIFT];
-    /* acquire: pairs with the release in span.c's publish */
-    if (atomic_load_explicit(&block->kind, memory_order_acquire) == LULL__KIND_NONE) {
-        return;
-    }
-    uintptr_t in_span = (offset & (LULL__BLOCK - 1)) + ((uintptr_t)block->back << LULL__BLOCK_SHIFT);
-    uintptr_t number = (in_span * block->magic) >> 32;
-    struct lull__edge *edge = &m->ring[m->ring_head++ % LULL__RING];
-    edge->state = block->states + number;
-    edge->base = (char *)word - in_span + number * block->slot_size;
-    edge->block = block;
-    __builtin_prefetch(edge->state, 1);
-    __builtin_prefetch(edge->base);
-}
-
-/* Takes the oldest edge out of the ring: its object is black after. */
-LULL__INLINE void visit(struct lull__marker *m, bool tagged)
-{
-    const struct lull__edge *edge = &m->ring[m->ring_tail++ % LULL__RING];
-    uint8_t state = lull__state_load(edge->state);
-
-    if (state != m->white) {
-        if (LULL__UNLIKELY(state == LULL__KEY)) {
-            lull__ephemeron_key_reached(m, edge->state);
-        } else {
-            return;
-        }
-    }
-    lull__state_store(edge->state, m->black); /* .inv.twice */
-    m->objects++;
-    m->bytes += edge->block->slot_size;
-    scan(m, edge->block, edge->base, tagged);
-}
-
-/* Until stack and ring are empty, or SHARE_EVERY edges were visited: true then. */
-LULL__INLINE bool drain_some(struct lull__marker *m, bool tagged)
-{
-    for (unsigned visited = 0; visited < SHARE_EVERY;) {
-        if (m->top == m->chunk->word && !(m->chunk->next != NULL && pop_chunk(m))) {
-            if (m->ring_head == m->ring_tail) {
-                return false;
-            }
-        } else if (m->ring_head - m->ring_tail < LULL__RING) {
-            enter(m);
-            continue;
-        }
-        visit(m, tagged);
-        visited++;
-    }
-    return true;
 }
 
 /* ---- sharing ---- */
@@ -336,9 +254,8 @@ static void share(struct lull__marker *m)
 static void drain_own(struct lull__marker *m)
 {
     struct lull__mark_queue *queue = &m->heap->queue;
-    bool tagged = m->heap->tagged;
 
-    while (tagged ? drain_some(m, true) : drain_some(m, false)) {
+    while (m->kernel->drain(m, SHARE_EVERY)) {
         if (LULL__UNLIKELY(lull__queue_hungry(queue))) {
             share(m);
         }
@@ -365,7 +282,19 @@ static void drain_all(struct lull__marker *m, bool idle)
 
 /* ---- overflow ---- */
 
-/* Pushes the white objects that the black objects of one span hold. */
+static void rescan_object(struct lull__marker *m, const struct lull__block *block, char *base)
+{
+    uint8_t kind = atomic_load_explicit(&block->kind, memory_order_relaxed);
+
+    if (kind == LULL__KIND_RECORD) {
+        scan_record(m, base, block->mask);
+    } else if (kind != LULL__KIND_LEAF && kind != LULL__KIND_EPHEMERON) {
+        lull__mark_scan_other(m, block, base);
+    }
+    drain_own(m);
+}
+
+/* Pushes what the black objects of one span hold. */
 static void rescan_span(struct lull__marker *m, const struct lull__span *span)
 {
     const struct lull__block *block = &m->blocks[span - m->heap->pages.spans];
@@ -373,10 +302,8 @@ static void rescan_span(struct lull__marker *m, const struct lull__span *span)
     uint8_t *states = block->states;
 
     for (uint32_t i = 0; i < span->slots; i++) {
-        if (lull__state_load(&states[i]) == m->black &&
-            lull__span_kind(m->heap, span) != LULL__KIND_EPHEMERON) {
-            scan(m, block, start + (size_t)i * block->slot_size, m->heap->tagged);
-            drain_own(m);
+        if (lull__state_load(&states[i]) == m->black) {
+            rescan_object(m, block, start + (size_t)i * block->slot_size);
         }
     }
 }
@@ -430,6 +357,9 @@ static void *marker_thread(void *arg)
 static bool equip(struct lull__marker *m)
 {
     if (m->chunk == NULL) {
+        for (unsigned i = 0; i < LULL__RING; i++) {
+            m->ring[i] = lull__no_edge;
+        }
         struct lull__chunk *chunk = lull__queue_take_empty(&m->heap->queue);
         if (chunk == NULL) {
             return false;
@@ -509,7 +439,7 @@ bool lull__mark_init(lull_heap *heap)
     for (unsigned i = 0; i < LULL__MARKERS_MAX; i++) {
         pool->marker[i].tracer.range = tracer_range;
         pool->marker[i].heap = heap;
-        pool->marker[i].kernel = lull__mark_kernel_choose();
+        pool->marker[i].kernel = lull__mark_kernel_choose(heap->tagged);
     }
     return equip(&pool->marker[0]);
 }

@@ -18,6 +18,9 @@ struct lull__edge {
     const struct lull__block *block;
 };
 
+/* What stands in the ring where no edge waits: its state byte is never white. */
+extern const struct lull__edge lull__no_edge;
+
 #define LULL__FOUND_END ((struct lull_ephemeron *)(void *)1) /* last of a `found` list: not NULL */
 
 #define LULL__RING 64 /* a power of two; doc/design.md has the measurements */
@@ -44,7 +47,7 @@ struct lull__marker {
     size_t objects;
     uint64_t cpu_ns;
 
-    uint32_t ring_head, ring_tail; /* next in, next out; head - tail edges wait */
+    uint32_t ring_place; /* of the oldest edge, where the next one goes */
     struct lull__edge ring[LULL__RING];
 };
 

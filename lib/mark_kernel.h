@@ -1,6 +1,5 @@
-/* mark_kernel.h -- filters over many words: the inner loop of scanning wide objects, arrays,
- * conservative memory and stacks. One portable, others per processor, chosen when the program
- * starts; all give the same words in the same order. */
+/* mark_kernel.h -- the inner loops of marking: one set in plain C, others per processor, chosen
+ * when a heap is made. All give the same words in the same order. */
 #ifndef LULL__MARK_KERNEL_H
 #define LULL__MARK_KERNEL_H
 
@@ -9,8 +8,12 @@
 /* A filter may write this many words beyond what it returns. */
 #define LULL__KERNEL_SLACK 8
 
+struct lull__marker;
+
 struct lull__mark_kernel {
     const char *name;
+    /* Marks until the marker's stack and ring are empty (false), or `most` edges were visited. */
+    bool (*drain)(struct lull__marker *m, unsigned most);
     /* Copies the words w of words[0, count) with w - range < extent to `out`, in order, and
      * returns how many. `out` has room for count + LULL__KERNEL_SLACK. */
     size_t (*filter)(const uintptr_t *words, size_t count, uintptr_t range, size_t extent,
@@ -18,11 +21,10 @@ struct lull__mark_kernel {
     bool (*available)(void);
 };
 
-/* Every kernel built for this processor family, the portable one first, then a NULL. */
-extern const struct lull__mark_kernel *const lull__mark_kernels[];
-extern const struct lull__mark_kernel lull__mark_portable, lull__mark_wide;
+/* In plain C; the same for heaps with a pointer mask or tag rule; and for wide vectors. */
+extern const struct lull__mark_kernel lull__mark_portable, lull__mark_tagged, lull__mark_wide;
 
-/* The last available one. Time: O(1). */
-const struct lull__mark_kernel *lull__mark_kernel_choose(void);
+/* The best one that is available. Time: O(1). */
+const struct lull__mark_kernel *lull__mark_kernel_choose(bool tagged);
 
 #endif

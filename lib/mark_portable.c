@@ -1,6 +1,6 @@
-/* mark_portable.c -- the filter in plain C, and the choice among all of them. It is also the
- * oracle for the others' test. */
-#include "mark_kernel.h"
+/* mark_portable.c -- the kernels in plain C, and the choice among all. They are also the oracle
+ * for the others' tests. */
+#include "mark_loop.h"
 
 /* Without a branch on the words: every word is written, and the place moves on if it counts. */
 LULL__NO_SANITIZE static size_t filter(const uintptr_t *words, size_t count, uintptr_t range,
@@ -16,24 +16,28 @@ LULL__NO_SANITIZE static size_t filter(const uintptr_t *words, size_t count, uin
     return n;
 }
 
+static bool drain(struct lull__marker *m, unsigned most)
+{
+    return lull__loop_run(m, most, false);
+}
+
+static bool drain_tagged(struct lull__marker *m, unsigned most)
+{
+    return lull__loop_run(m, most, true);
+}
+
 static bool available(void)
 {
     return true;
 }
 
-const struct lull__mark_kernel lull__mark_portable = {"portable", filter, available};
+const struct lull__mark_kernel lull__mark_portable = {"portable", drain, filter, available};
+const struct lull__mark_kernel lull__mark_tagged = {"tagged", drain_tagged, filter, available};
 
-const struct lull__mark_kernel *const lull__mark_kernels[] = {&lull__mark_portable,
-                                                              &lull__mark_wide, NULL};
-
-const struct lull__mark_kernel *lull__mark_kernel_choose(void)
+const struct lull__mark_kernel *lull__mark_kernel_choose(bool tagged)
 {
-    const struct lull__mark_kernel *best = lull__mark_kernels[0];
-
-    for (size_t i = 1; lull__mark_kernels[i] != NULL; i++) {
-        if (lull__mark_kernels[i]->available()) {
-            best = lull__mark_kernels[i];
-        }
+    if (tagged) {
+        return &lull__mark_tagged;
     }
-    return best;
+    return lull__mark_wide.available() ? &lull__mark_wide : &lull__mark_portable;
 }

@@ -1,0 +1,194 @@
+/* mark_loop.h -- the inner loop of marking, once, for every kernel to compile with its own way
+ * of scanning a record.
+ *
+ * Everything the loop touches for each edge is in local variables (struct lull__loop, which the
+ * compiler takes apart), since a store to the mark stack could otherwise be a store to any field
+ * of the marker. They go back to the marker around each call out of the loop. */
+#ifndef LULL__MARK_LOOP_H
+#define LULL__MARK_LOOP_H
+
+#include "mark.h"
+
+#define LULL__PIECE_BIT ((uintptr_t)1 << 63) /* on the stack: the next piece of a large object */
+#define LULL__ROOM 64                        /* words that one record can push */
+
+/* A marker's fields for the time of the loop; see struct lull__marker. */
+struct lull__loop {
+    uintptr_t range;
+    size_t extent;
+    const struct lull__block *blocks;
+    uint8_t white, black;
+    uintptr_t *top, *floor, *limit;
+    uint32_t place;
+    size_t bytes, objects;
+};
+
+/* Slow paths, in mark.c; they use the marker's fields. */
+void lull__mark_new_chunk(struct lull__marker *m);
+bool lull__mark_pop_chunk(struct lull__marker *m);
+void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *block, char *base);
+void lull__mark_scan_piece(struct lull__marker *m, char *piece);
+
+LULL__INLINE void lull__loop_load(struct lull__loop *l, const struct lull__marker *m)
+{
+    l->top = m->top;
+    l->floor = m->chunk->word;
+    l->limit = m->limit;
+}
+
+LULL__INLINE void lull__loop_save(const struct lull__loop *l, struct lull__marker *m)
+{
+    m->top = l->top;
+}
+
+/* Pushes a word if it falls in the range: without a branch, it is written and the top moves on if
+ * it counts. */
+LULL__INLINE void lull__loop_push(struct lull__loop *l, const struct lull__marker *m,
+                                  const uintptr_t *word, bool tagged)
+{
+    /* relaxed: the program may be storing to it when it runs beside the marker */
+    uintptr_t w = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+    w = tagged ? lull__untag(m->heap, w) : w;
+    *l->top = w;
+    l->top += w - l->range < l->extent;
+}
+
+/* The pointers of a record: words in a row, or a mask. */
+LULL__INLINE void lull__loop_scan(struct lull__loop *l, const struct lull__marker *m,
+                                  const char *base, uint64_t mask, bool tagged)
+{
+    const uintptr_t *word = (const uintptr_t *)(const void *)base;
+
+    if (LULL__LIKELY((mask & (mask + 1)) == 0)) {
+        for (; mask != 0; mask >>= 1) {
+            lull__loop_push(l, m, word++, tagged);
+        }
+        return;
+    }
+    for (; mask != 0; mask &= mask - 1) {
+        lull__loop_push(l, m, word + __builtin_ctzll(mask), tagged);
+    }
+}
+
+/* The object of an edge is black after. */
+LULL__INLINE void lull__loop_visit(struct lull__loop *l, struct lull__marker *m,
+                                   const struct lull__edge *edge, bool tagged)
+{
+    const struct lull__block *block = edge->block;
+    uint8_t state = lull__state_load(edge->state);
+
+    if (state != l->white) {
+        if (LULL__LIKELY(state != LULL__KEY)) {
+            return;
+        }
+        lull__loop_save(l, m);
+        lull__ephemeron_key_reached(m, edge->state);
+        lull__loop_load(l, m);
+    }
+    lull__state_store(edge->state, l->black); /* .inv.twice */
+    l->objects++;
+    l->bytes += block->slot_size;
+    /* relaxed: acquired on the way in */
+    uint8_t kind = atomic_load_explicit(&block->kind, memory_order_relaxed);
+    if (LULL__LIKELY(kind == LULL__KIND_RECORD)) {
+        if (LULL__UNLIKELY((size_t)(l->limit - l->top) < LULL__ROOM)) {
+            lull__loop_save(l, m);
+            lull__mark_new_chunk(m);
+            lull__loop_load(l, m);
+        }
+        lull__loop_scan(l, m, edge->base, block->mask, tagged);
+    } else if (kind != LULL__KIND_LEAF || block->large) {
+        lull__loop_save(l, m);
+        lull__mark_scan_other(m, block, edge->base);
+        lull__loop_load(l, m);
+    }
+}
+
+/* Puts an edge into the ring in the place of the oldest, which it returns. */
+LULL__INLINE struct lull__edge lull__loop_exchange(struct lull__loop *l, struct lull__marker *m,
+                                                   struct lull__edge edge)
+{
+    struct lull__edge *place = &m->ring[l->place];
+    struct lull__edge oldest = *place;
+
+    *place = edge;
+    l->place = (l->place + 1) % LULL__RING;
+    return oldest;
+}
+
+/* Takes a word off the stack into the ring, resolved, its cache lines on their way, and visits the
+ * edge that leaves the ring for it. */
+LULL__INLINE void lull__loop_step(struct lull__loop *l, struct lull__marker *m, bool tagged)
+{
+    uintptr_t word = *--l->top;
+
+    if (LULL__UNLIKELY((word & LULL__PIECE_BIT) != 0)) {
+        lull__loop_save(l, m);
+        lull__mark_scan_piece(m, (char *)(word & ~LULL__PIECE_BIT));
+        lull__loop_load(l, m);
+        return;
+    }
+    uintptr_t offset = word - l->range;
+    const struct lull__block *block = &l->blocks[offset >> LULL__BLOCK_SHIFT];
+    /* acquire: pairs with the release in span.c's publish */
+    uint8_t kind = atomic_load_explicit(&block->kind, memory_order_acquire);
+    if (LULL__UNLIKELY(kind == LULL__KIND_NONE)) {
+        return;
+    }
+    uintptr_t in_span = (offset & (LULL__BLOCK - 1)) + ((uintptr_t)block->back << LULL__BLOCK_SHIFT);
+    uintptr_t number = (in_span * block->magic) >> 32;
+    struct lull__edge edge = {block->states + number,
+                              (char *)word - in_span + number * block->slot_size, block};
+    __builtin_prefetch(edge.state, 1);
+    if (kind != LULL__KIND_LEAF) {
+        __builtin_prefetch(edge.base);
+    }
+    edge = lull__loop_exchange(l, m, edge);
+    lull__loop_visit(l, m, &edge, tagged);
+}
+
+/* The stack is empty: visits what waits in the ring until something is pushed; false: nothing was,
+ * and the ring holds nothing any more. */
+LULL__INLINE bool lull__loop_flush(struct lull__loop *l, struct lull__marker *m, bool tagged)
+{
+    for (unsigned i = 0; i < LULL__RING; i++) {
+        struct lull__edge edge = lull__loop_exchange(l, m, lull__no_edge);
+        lull__loop_visit(l, m, &edge, tagged);
+        if (l->top != l->floor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Until stack and ring are empty (false), or `most` words left the stack. */
+LULL__INLINE bool lull__loop_run(struct lull__marker *m, unsigned most, bool tagged)
+{
+    struct lull__loop l = {.range = m->range,
+                           .extent = m->extent,
+                           .blocks = m->blocks,
+                           .white = m->white,
+                           .black = m->black,
+                           .place = m->ring_place};
+    bool more = true;
+
+    lull__loop_load(&l, m);
+    for (; more && most != 0; most--) {
+        if (LULL__LIKELY(l.top != l.floor)) {
+            lull__loop_step(&l, m, tagged);
+            continue;
+        }
+        lull__loop_save(&l, m);
+        more = lull__mark_pop_chunk(m);
+        lull__loop_load(&l, m);
+        more = more || lull__loop_flush(&l, m, tagged);
+    }
+    lull__loop_save(&l, m);
+    m->ring_place = l.place;
+    m->bytes += l.bytes;
+    m->objects += l.objects;
+    return more;
+}
+
+#endif
