@@ -62,6 +62,7 @@ LULL__INLINE uint8_t lull__other_colour(uint8_t colour)
 enum lull__kind {
     LULL__KIND_NONE = 0,     /* no span here: free blocks */
     LULL__KIND_LEAF,         /* no pointers */
+    LULL__KIND_RUN,          /* pointers at the first block->mask words, at most LULL__RUN_MOST */
     LULL__KIND_RECORD,       /* pointers at the words set in block->mask */
     LULL__KIND_PATTERN,      /* pointers at a pattern of words that repeats */
     LULL__KIND_CONSERVATIVE, /* any word may be a pointer */
@@ -71,6 +72,8 @@ enum lull__kind {
     LULL__KIND_EPHEMERON,    /* marked by ephemeron.c */
     LULL__KINDS
 };
+
+#define LULL__RUN_MOST 8
 
 #define LULL__CELLS 1024 /* layouts * classes with spans of their own, a heap */
 #define LULL__NO_CELL 0  /* the cell whose cache is always empty: the slow path decides */
@@ -109,16 +112,22 @@ struct lull_type {
 struct lull__block {
     _Atomic uint8_t kind; /* enum lull__kind */
     uint8_t large;        /* the span is one large object */
+    uint16_t granules;    /* of 16 bytes in a slot; 0 for a large object: see span->bytes */
     uint32_t magic;       /* .eq.slot; 0 for a large object: slot number 0 */
-    uint32_t slot_size;   /* bytes; 0 for a large object: see span->bytes */
-    uint32_t back;        /* blocks from the span's first block to this one */
+    char *start;          /* first byte of the span */
     uint8_t *states;      /* of the span's slots */
     union {
-        uint64_t mask;                     /* record */
+        uint64_t mask;                     /* record; run: a number of words */
         const struct lull__layout *layout; /* pattern, custom */
     };
 };
 _Static_assert(sizeof(struct lull__block) == 32, "two blocks a cache line");
+
+/* Bytes of a slot; 0 for a large object. */
+LULL__INLINE size_t lull__block_slot_size(const struct lull__block *block)
+{
+    return (size_t)block->granules * LULL__GRANULE;
+}
 
 enum lull__span_state {
     LULL__SPAN_FREE_CLEAN, /* a free run whose memory is zero: never touched, or released */
@@ -506,11 +515,10 @@ LULL__INLINE struct lull__slot lull__resolve(const lull_heap *heap, uintptr_t ad
     if (atomic_load_explicit(&block->kind, memory_order_acquire) == LULL__KIND_NONE) {
         return slot;
     }
-    uintptr_t in_span = (offset & (LULL__BLOCK - 1)) + ((uintptr_t)block->back << LULL__BLOCK_SHIFT);
-    uintptr_t number = (in_span * block->magic) >> 32; /* 0 for a large object */
+    uintptr_t number = ((address - (uintptr_t)block->start) * block->magic) >> 32;
     slot.block = block;
     slot.state = block->states + number;
-    slot.base = (char *)address - in_span + number * block->slot_size;
+    slot.base = block->start + number * lull__block_slot_size(block);
     return slot;
 }
 
@@ -521,8 +529,8 @@ LULL__INLINE size_t lull__block_number(const lull_heap *heap, const void *addres
 
 LULL__INLINE struct lull__span *lull__span_of(const lull_heap *heap, const void *address)
 {
-    size_t number = lull__block_number(heap, address);
-    return &heap->pages.spans[number - heap->pages.blocks[number].back];
+    const struct lull__block *block = &heap->pages.blocks[lull__block_number(heap, address)];
+    return &heap->pages.spans[lull__block_number(heap, block->start)];
 }
 
 LULL__INLINE char *lull__span_start(const lull_heap *heap, const struct lull__span *span)
@@ -533,7 +541,8 @@ LULL__INLINE char *lull__span_start(const lull_heap *heap, const struct lull__sp
 /* Usable bytes of the object in a resolved slot. */
 LULL__INLINE size_t lull__slot_bytes(const lull_heap *heap, const struct lull__slot *slot)
 {
-    return slot->block->large ? lull__span_of(heap, slot->base)->bytes : slot->block->slot_size;
+    return slot->block->large ? lull__span_of(heap, slot->base)->bytes
+                              : lull__block_slot_size(slot->block);
 }
 
 /* State bytes are plain bytes to several markers at once; relaxed atomics say so. Every writer

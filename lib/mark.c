@@ -218,11 +218,11 @@ void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *blo
             lull__mark_scan_piece(m, base);
         }
     } else if (kind == LULL__KIND_GENERIC) {
-        scan_generic(m, base, block->slot_size);
+        scan_generic(m, base, lull__block_slot_size(block));
     } else if (kind == LULL__KIND_EPHEMERON) {
         find_ephemeron(m, base);
     } else if (kind != LULL__KIND_WEAK) {
-        scan_layout(m, block->layout, kind, base, block->slot_size, 0, block->slot_size);
+        scan_layout(m, block->layout, kind, base, lull__block_slot_size(block), 0, lull__block_slot_size(block));
     }
 }
 
@@ -288,6 +288,8 @@ static void rescan_object(struct lull__marker *m, const struct lull__block *bloc
 
     if (kind == LULL__KIND_RECORD) {
         scan_record(m, base, block->mask);
+    } else if (kind == LULL__KIND_RUN) {
+        scan_record(m, base, (UINT64_C(1) << block->mask) - 1);
     } else if (kind != LULL__KIND_LEAF && kind != LULL__KIND_EPHEMERON) {
         lull__mark_scan_other(m, block, base);
     }
@@ -303,7 +305,7 @@ static void rescan_span(struct lull__marker *m, const struct lull__span *span)
 
     for (uint32_t i = 0; i < span->slots; i++) {
         if (lull__state_load(&states[i]) == m->black) {
-            rescan_object(m, block, start + (size_t)i * block->slot_size);
+            rescan_object(m, block, start + i * lull__block_slot_size(block));
         }
     }
 }

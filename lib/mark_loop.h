@@ -18,9 +18,10 @@ struct lull__loop {
     size_t extent;
     const struct lull__block *blocks;
     uint8_t white, black;
-    uintptr_t *top, *floor, *limit;
-    uint32_t place;
-    size_t bytes, objects;
+    uintptr_t *word; /* of the present chunk */
+    size_t count;    /* words in use of it */
+    struct lull__edge *place;
+    size_t granules, objects;
 };
 
 /* Slow paths, in mark.c; they use the marker's fields. */
@@ -31,18 +32,17 @@ void lull__mark_scan_piece(struct lull__marker *m, char *piece);
 
 LULL__INLINE void lull__loop_load(struct lull__loop *l, const struct lull__marker *m)
 {
-    l->top = m->top;
-    l->floor = m->chunk->word;
-    l->limit = m->limit;
+    l->word = m->chunk->word;
+    l->count = (size_t)(m->top - m->chunk->word);
 }
 
 LULL__INLINE void lull__loop_save(const struct lull__loop *l, struct lull__marker *m)
 {
-    m->top = l->top;
+    m->top = l->word + l->count;
 }
 
-/* Pushes a word if it falls in the range: without a branch, it is written and the top moves on if
- * it counts. */
+/* Pushes a word if it falls in the range: without a branch, it is written and the count moves on
+ * if it counts. */
 LULL__INLINE void lull__loop_push(struct lull__loop *l, const struct lull__marker *m,
                                   const uintptr_t *word, bool tagged)
 {
@@ -50,24 +50,46 @@ LULL__INLINE void lull__loop_push(struct lull__loop *l, const struct lull__marke
     uintptr_t w = __atomic_load_n(word, __ATOMIC_RELAXED);
 
     w = tagged ? lull__untag(m->heap, w) : w;
-    *l->top = w;
-    l->top += w - l->range < l->extent;
+    l->word[l->count] = w;
+    l->count += w - l->range < l->extent;
 }
 
-/* The pointers of a record: words in a row, or a mask. */
+#define LULL__PUSH(i) lull__loop_push(l, m, word + (i), tagged)
+
+/* The pointers at the first `words` words of a record; 1 to LULL__RUN_MOST. */
+LULL__INLINE void lull__loop_scan_run(struct lull__loop *l, const struct lull__marker *m,
+                                      const char *base, uint64_t words, bool tagged)
+{
+    const uintptr_t *word = (const uintptr_t *)(const void *)base;
+
+    switch (words) {
+    case 8:
+        LULL__PUSH(7); /* fall through */
+    case 7:
+        LULL__PUSH(6); /* fall through */
+    case 6:
+        LULL__PUSH(5); /* fall through */
+    case 5:
+        LULL__PUSH(4); /* fall through */
+    case 4:
+        LULL__PUSH(3); /* fall through */
+    case 3:
+        LULL__PUSH(2); /* fall through */
+    case 2:
+        LULL__PUSH(1); /* fall through */
+    default:
+        LULL__PUSH(0);
+    }
+}
+
+/* The pointers of a record by its mask. */
 LULL__INLINE void lull__loop_scan(struct lull__loop *l, const struct lull__marker *m,
                                   const char *base, uint64_t mask, bool tagged)
 {
     const uintptr_t *word = (const uintptr_t *)(const void *)base;
 
-    if (LULL__LIKELY((mask & (mask + 1)) == 0)) {
-        for (; mask != 0; mask >>= 1) {
-            lull__loop_push(l, m, word++, tagged);
-        }
-        return;
-    }
     for (; mask != 0; mask &= mask - 1) {
-        lull__loop_push(l, m, word + __builtin_ctzll(mask), tagged);
+        LULL__PUSH(__builtin_ctzll(mask));
     }
 }
 
@@ -88,15 +110,17 @@ LULL__INLINE void lull__loop_visit(struct lull__loop *l, struct lull__marker *m,
     }
     lull__state_store(edge->state, l->black); /* .inv.twice */
     l->objects++;
-    l->bytes += block->slot_size;
+    l->granules += block->granules;
     /* relaxed: acquired on the way in */
     uint8_t kind = atomic_load_explicit(&block->kind, memory_order_relaxed);
-    if (LULL__LIKELY(kind == LULL__KIND_RECORD)) {
-        if (LULL__UNLIKELY((size_t)(l->limit - l->top) < LULL__ROOM)) {
-            lull__loop_save(l, m);
-            lull__mark_new_chunk(m);
-            lull__loop_load(l, m);
-        }
+    if (LULL__UNLIKELY(l->count > LULL__CHUNK_WORDS - LULL__ROOM)) {
+        lull__loop_save(l, m);
+        lull__mark_new_chunk(m);
+        lull__loop_load(l, m);
+    }
+    if (kind == LULL__KIND_RUN) {
+        lull__loop_scan_run(l, m, edge->base, block->mask, tagged);
+    } else if (kind == LULL__KIND_RECORD) {
         lull__loop_scan(l, m, edge->base, block->mask, tagged);
     } else if (kind != LULL__KIND_LEAF || block->large) {
         lull__loop_save(l, m);
@@ -109,11 +133,12 @@ LULL__INLINE void lull__loop_visit(struct lull__loop *l, struct lull__marker *m,
 LULL__INLINE struct lull__edge lull__loop_exchange(struct lull__loop *l, struct lull__marker *m,
                                                    struct lull__edge edge)
 {
-    struct lull__edge *place = &m->ring[l->place];
-    struct lull__edge oldest = *place;
+    struct lull__edge oldest = *l->place;
 
-    *place = edge;
-    l->place = (l->place + 1) % LULL__RING;
+    *l->place++ = edge;
+    if (l->place == m->ring + LULL__RING) {
+        l->place = m->ring;
+    }
     return oldest;
 }
 
@@ -121,7 +146,7 @@ LULL__INLINE struct lull__edge lull__loop_exchange(struct lull__loop *l, struct 
  * edge that leaves the ring for it. */
 LULL__INLINE void lull__loop_step(struct lull__loop *l, struct lull__marker *m, bool tagged)
 {
-    uintptr_t word = *--l->top;
+    uintptr_t word = l->word[--l->count];
 
     if (LULL__UNLIKELY((word & LULL__PIECE_BIT) != 0)) {
         lull__loop_save(l, m);
@@ -129,17 +154,15 @@ LULL__INLINE void lull__loop_step(struct lull__loop *l, struct lull__marker *m, 
         lull__loop_load(l, m);
         return;
     }
-    uintptr_t offset = word - l->range;
-    const struct lull__block *block = &l->blocks[offset >> LULL__BLOCK_SHIFT];
+    const struct lull__block *block = &l->blocks[(word - l->range) >> LULL__BLOCK_SHIFT];
     /* acquire: pairs with the release in span.c's publish */
     uint8_t kind = atomic_load_explicit(&block->kind, memory_order_acquire);
     if (LULL__UNLIKELY(kind == LULL__KIND_NONE)) {
         return;
     }
-    uintptr_t in_span = (offset & (LULL__BLOCK - 1)) + ((uintptr_t)block->back << LULL__BLOCK_SHIFT);
-    uintptr_t number = (in_span * block->magic) >> 32;
+    uintptr_t number = ((word - (uintptr_t)block->start) * block->magic) >> 32;
     struct lull__edge edge = {block->states + number,
-                              (char *)word - in_span + number * block->slot_size, block};
+                              block->start + number * lull__block_slot_size(block), block};
     __builtin_prefetch(edge.state, 1);
     if (kind != LULL__KIND_LEAF) {
         __builtin_prefetch(edge.base);
@@ -155,7 +178,7 @@ LULL__INLINE bool lull__loop_flush(struct lull__loop *l, struct lull__marker *m,
     for (unsigned i = 0; i < LULL__RING; i++) {
         struct lull__edge edge = lull__loop_exchange(l, m, lull__no_edge);
         lull__loop_visit(l, m, &edge, tagged);
-        if (l->top != l->floor) {
+        if (l->count != 0) {
             return true;
         }
     }
@@ -170,12 +193,12 @@ LULL__INLINE bool lull__loop_run(struct lull__marker *m, unsigned most, bool tag
                            .blocks = m->blocks,
                            .white = m->white,
                            .black = m->black,
-                           .place = m->ring_place};
+                           .place = m->ring + m->ring_place};
     bool more = true;
 
     lull__loop_load(&l, m);
     for (; more && most != 0; most--) {
-        if (LULL__LIKELY(l.top != l.floor)) {
+        if (LULL__LIKELY(l.count != 0)) {
             lull__loop_step(&l, m, tagged);
             continue;
         }
@@ -185,8 +208,8 @@ LULL__INLINE bool lull__loop_run(struct lull__marker *m, unsigned most, bool tag
         more = more || lull__loop_flush(&l, m, tagged);
     }
     lull__loop_save(&l, m);
-    m->ring_place = l.place;
-    m->bytes += l.bytes;
+    m->ring_place = (uint32_t)(l.place - m->ring);
+    m->bytes += l.granules * LULL__GRANULE;
     m->objects += l.objects;
     return more;
 }

@@ -95,8 +95,8 @@ static void publish(lull_heap *heap, struct lull__span *span, const struct lull_
     for (uint32_t i = 0; i < span->blocks; i++, block++) {
         block->large = model->large;
         block->magic = model->magic;
-        block->slot_size = model->slot_size;
-        block->back = i;
+        block->granules = model->granules;
+        block->start = lull__span_start(heap, span);
         block->states = model->states;
         block->mask = model->mask;
         /* release: pairs with the acquire in lull__resolve */
@@ -104,20 +104,26 @@ static void publish(lull_heap *heap, struct lull__span *span, const struct lull_
     }
 }
 
-/* A record in a mask (never large: a mask covers 512 bytes), all others by their layout. */
-static void describe(struct lull__block *model, const struct lull__layout *layout)
+/* A record as a run of words or a mask (never large: a mask covers 512 bytes), all others by their
+ * layout. Returns the kind. */
+static enum lull__kind describe(struct lull__block *model, const struct lull__layout *layout)
 {
-    if (layout->kind == LULL__KIND_RECORD) {
-        model->mask = layout->bits[0];
-    } else {
+    if (layout->kind != LULL__KIND_RECORD) {
         model->layout = layout;
+        return layout->kind;
     }
+    uint64_t mask = layout->bits[0];
+    unsigned words = (unsigned)__builtin_popcountll(mask);
+    bool run = (mask & (mask + 1)) == 0 && words <= LULL__RUN_MOST;
+    model->mask = run ? words : mask;
+    return run ? LULL__KIND_RUN : LULL__KIND_RECORD;
 }
 
 struct lull__span *lull__span_new(lull_heap *heap, struct lull__cell *cell)
 {
     const struct lull__class *class = &lull__classes[cell->class_index];
-    struct lull__block model = {.magic = class->magic, .slot_size = class->slot_size};
+    struct lull__block model = {.magic = class->magic, 
+                                .granules = (uint16_t)(class->slot_size / LULL__GRANULE)};
 
     model.states = states_take(&heap->states, class->slots);
     if (model.states == NULL) {
@@ -132,8 +138,8 @@ struct lull__span *lull__span_new(lull_heap *heap, struct lull__cell *cell)
     span->slots = class->slots;
     span->live = 0;
     span->bytes = (size_t)class->blocks * LULL__BLOCK;
-    describe(&model, cell->layout);
-    publish(heap, span, &model, cell->layout->kind);
+    enum lull__kind kind = describe(&model, cell->layout);
+    publish(heap, span, &model, kind);
     return span;
 }
 
@@ -159,8 +165,8 @@ struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *la
      * marking begins in between, since the caller reaches no safepoint; while marking runs the
      * colour is black, and it is not scanned at all */
     span->large_state = colour;
-    describe(&model, layout);
-    publish(heap, span, &model, layout->kind);
+    enum lull__kind kind = describe(&model, layout);
+    publish(heap, span, &model, kind);
     return span;
 }
 

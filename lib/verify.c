@@ -74,7 +74,7 @@ static bool object_of(const struct verifier *v, uintptr_t word, char **base, siz
     if (pages->blocks[b].kind == LULL__KIND_NONE) {
         return false;
     }
-    const struct lull__span *span = &pages->spans[b - pages->blocks[b].back];
+    const struct lull__span *span = &pages->spans[lull__block_number(v->heap, pages->blocks[b].start)];
     char *start = lull__span_start(v->heap, span);
     *bytes = span->state == LULL__SPAN_LARGE ? span->bytes : span->cell->slot_size;
     size_t in_span = (size_t)(pages->range + offset - start);
@@ -240,7 +240,7 @@ static void verify_span(const lull_heap *heap, size_t b)
     uint32_t used = 0;
 
     for (uint32_t i = 0; i < span->blocks; i++) {
-        LULL_ASSERT_VALUES(heap->pages.blocks[b + i].back == i, b, i);
+        LULL_ASSERT_VALUES(heap->pages.blocks[b + i].start == lull__span_start(heap, span), b, i);
     }
     const uint8_t *states = lull__span_states(heap, span);
     for (uint32_t i = 0; i < span->slots; i++) {
