@@ -7,7 +7,7 @@
  * of its own. */
 #include "parts.h"
 
-#define LIVE_NODES 8000   /* in each tree */
+#define LIVE_NODES 8000   /* in each tree; fewer below scale 100 */
 #define OPERATIONS 200000 /* by all workers together */
 #define PAYLOAD_DEPTH 5
 #define PAYLOAD_OBJECTS 127 /* 31 inner ones, 32 leaves with an array and a text each */
@@ -44,6 +44,7 @@ struct place {
 struct setup {
     const lab_type *tree, *node, *payload, *array, *text;
     struct place *place; /* one a worker */
+    uint64_t live;
     uint64_t operations;
 };
 
@@ -259,7 +260,7 @@ static void fill(lab_worker *worker)
 
     lab_store(t, &setup->place[worker->index].tree, tree);
     tree->random = worker->random;
-    for (int i = 0; i < LIVE_NODES; i++) {
+    for (uint64_t i = 0; i < setup->live; i++) {
         insert_random(t, setup, tree);
     }
 }
@@ -287,9 +288,9 @@ static void check(lab_worker *worker)
     struct tree *tree = setup->place[worker->index].tree;
     uint64_t count = sum_up(worker, tree->root);
 
-    if (count != LIVE_NODES) {
-        worker->status =
-            lab_fail("a tree of %d nodes has %llu", LIVE_NODES, (unsigned long long)count);
+    if (count != setup->live) {
+        worker->status = lab_fail("a tree of %llu nodes has %llu", (unsigned long long)setup->live,
+                                  (unsigned long long)count);
     }
     while (LAB_FREES && tree->root != NULL) {
         remove_key(worker->thread, tree, tree->root->key);
@@ -308,10 +309,15 @@ static int run_splay(lab_run *run)
         .array = lab_type_leaf(run->heap, "array", ARRAY_NUMBERS * sizeof(int64_t)),
         .text = lab_type_leaf(run->heap, "text", TEXT_BYTES),
         .place = lab_new_array(run->main, place, (size_t)threads),
+        .live = lab_scaled(run, LIVE_NODES, 100),
         .operations = lab_scaled(run, OPERATIONS, 100),
     };
-    int status = lab_workers(run, threads, fill, &setup);
+    int status;
 
+    if (setup.live > LIVE_NODES) {
+        setup.live = LIVE_NODES;
+    }
+    status = lab_workers(run, threads, fill, &setup);
     if (status == 0) {
         lab_measure_begin(run);
         status = lab_workers(run, threads, churn, &setup);

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	splayLive           = 8000   // nodes in each tree
+	splayLive           = 8000   // nodes in each tree; fewer below scale 100
 	splayOperations     = 200000 // by all workers together
 	splayPayloadDepth   = 5
 	splayPayloadObjects = 127 // 31 inner ones, 32 leaves with an array and a text each
@@ -189,7 +189,7 @@ func (t *splayTree) keyBefore(key uint64) uint64 {
 
 // sumSplay adds the tree below a node, in the order of its keys, to the worker's checksum; it returns
 // the nodes.
-func (w *worker) sumSplay(node *splayNode) int {
+func (w *worker) sumSplay(node *splayNode) uint64 {
 	if node == nil {
 		return 0
 	}
@@ -202,9 +202,13 @@ func init() { register("splay", runSplay) }
 
 func runSplay(c *config, m *meter) (*result, error) {
 	trees := make([]*splayTree, c.threads)
+	live := c.scaled(splayLive, 100)
+	if live > splayLive {
+		live = splayLive
+	}
 	_, err := runWorkers(c, func(w *worker) error {
 		tree := &splayTree{random: w.random}
-		for i := 0; i < splayLive; i++ {
+		for i := uint64(0); i < live; i++ {
 			tree.insertRandom()
 		}
 		trees[w.index] = tree
@@ -230,7 +234,7 @@ func runSplay(c *config, m *meter) (*result, error) {
 		return nil, err
 	}
 	sums, err := runWorkers(c, func(w *worker) error {
-		if w.sumSplay(trees[w.index].root) != splayLive {
+		if w.sumSplay(trees[w.index].root) != live {
 			return errors.New("a tree has not the nodes it was given")
 		}
 		return nil
