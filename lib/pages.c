@@ -300,6 +300,7 @@ size_t lull__pages_release(lull_heap *heap, size_t max_blocks)
             run_insert(pages, run, spare, LULL__SPAN_FREE_DIRTY);
             run += spare;
         }
+        run->blocks = (uint32_t)blocks; /* whoever walks the blocks passes over it */
         run[0].state = LULL__SPAN_SMALL; /* out of reach of coalescing while it is nobody's */
         run[blocks - 1].state = LULL__SPAN_SMALL;
     }

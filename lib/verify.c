@@ -199,11 +199,13 @@ static bool follow_all_ephemerons(struct verifier *v)
     struct lull__pages *pages = &v->heap->pages;
     bool any = false;
 
+    pthread_mutex_lock(&pages->lock); /* see weak.c */
     for (size_t b = 0; b < pages->top; b += pages->spans[b].blocks) {
         if (lull__span_kind(v->heap, &pages->spans[b]) == LULL__KIND_EPHEMERON) {
             any |= follow_ephemerons(v, &pages->spans[b]);
         }
     }
+    pthread_mutex_unlock(&pages->lock);
     return any;
 }
 
@@ -255,6 +257,7 @@ void lull__verify_heap(lull_heap *heap)
     struct lull__pages *pages = &heap->pages;
     size_t used = 0, clean = 0, dirty = 0;
 
+    pthread_mutex_lock(&pages->lock); /* see weak.c */
     for (size_t b = 0; b < pages->top; b += pages->spans[b].blocks) {
         const struct lull__span *span = &pages->spans[b];
         LULL_ASSERT_VALUES(span->blocks != 0, b, pages->top);
@@ -270,4 +273,5 @@ void lull__verify_heap(lull_heap *heap)
     LULL_ASSERT_VALUES(clean <= pages->clean.blocks, clean, pages->clean.blocks);
     LULL_ASSERT_VALUES(dirty <= pages->dirty.blocks, dirty, pages->dirty.blocks);
     LULL_ASSERT_VALUES(used <= pages->used_blocks, used, pages->used_blocks);
+    pthread_mutex_unlock(&pages->lock);
 }

@@ -34,12 +34,15 @@ size_t lull__weak_clear(lull_heap *heap, struct lull__marker *m)
     if (atomic_load_explicit(&heap->weak_count, memory_order_relaxed) == 0) {
         return 0;
     }
+    /* the background worker may be releasing memory: it changes the runs under this lock */
+    pthread_mutex_lock(&heap->pages.lock);
     for (size_t b = 0; b < heap->pages.top; b += heap->pages.spans[b].blocks) {
         struct lull__span *span = &heap->pages.spans[b];
         if (lull__span_kind(heap, span) == LULL__KIND_WEAK) {
             cleared += clear_span(heap, m, span);
         }
     }
+    pthread_mutex_unlock(&heap->pages.lock);
     return cleared;
 }
 

@@ -1,0 +1,68 @@
+/* support.h -- what the suites of the heap share: a heap to their taste, and how long to try. */
+#ifndef LULL_TESTS_SUPPORT_H
+#define LULL_TESTS_SUPPORT_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#include <lull.h>
+
+/* `rounds`, times LULL_TEST_ROUNDS where that is set: whoever has a night to spare may use it. */
+static inline size_t support_rounds(size_t rounds)
+{
+    const char *more = getenv("LULL_TEST_ROUNDS");
+    size_t times = more != NULL ? strtoul(more, NULL, 10) : 1;
+
+    return rounds * (times != 0 ? times : 1);
+}
+
+/* Options for exact tests: the environment has no say, and a cycle comes only when asked for. */
+static inline lull_options support_options(void)
+{
+    lull_options options;
+
+    lull_options_init(&options);
+    options.use_environment = 0;
+    options.gc_percent = LULL_PERCENT_OFF;
+    options.reserve = (size_t)1 << 30;
+    options.markers = 1;
+    return options;
+}
+
+static inline lull_heap *support_heap(const lull_options *options)
+{
+    lull_heap *heap = NULL;
+
+    ck_assert_msg(lull_heap_create(options, &heap) == LULL_OK, "%s", lull_error_message());
+    return heap;
+}
+
+static inline lull_stats support_stats(lull_heap *heap)
+{
+    lull_stats stats = {.struct_size = sizeof stats};
+
+    ck_assert_int_eq(lull_stats_read(heap, &stats), LULL_OK);
+    return stats;
+}
+
+/* An assertion for inner loops: Check's own tell their runner of each success. */
+#define ensure(x, ...)                                                                           \
+    do {                                                                                         \
+        if (!(x)) {                                                                              \
+            ck_abort_msg(#x ": " __VA_ARGS__);                                                   \
+        }                                                                                        \
+    } while (0)
+
+/* Runs a suite of one case; the status for main to return. */
+static inline int support_run(Suite *suite, TCase *tests)
+{
+    SRunner *runner = srunner_create(suite);
+
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
+#endif
