@@ -14,6 +14,7 @@
 #include "registry.h"
 
 #define TYPES_MAX 64
+#define HEAP_LEAST ((size_t)4 << 20)
 
 struct lab_heap {
     struct lab_type type[TYPES_MAX];
@@ -103,6 +104,7 @@ static lab_heap *open_heap(const lab_params *params)
     heap->pools_on = params->pools;
     watch.pauses = lab_histogram_new();
     GC_INIT();
+    GC_expand_hp(HEAP_LEAST);
     GC_allow_register_threads();
     GC_set_on_collection_event(on_event);
     if (!params->collect) {

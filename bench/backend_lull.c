@@ -2,6 +2,7 @@
 #include "backend_lull.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend.h"
 #include "measure.h"
@@ -37,6 +38,43 @@ lab_pool *lab_lull_pool(lab_heap *heap, const char *name, const lab_type *type)
     return pool;
 }
 
+/* Pauses are taken from the stream of events, so that those of setting up are not among them. On
+ * any thread, several at once. */
+static void on_event(const lull_event *event, void *arg)
+{
+    const lab_heap *heap = arg;
+
+    if (event->id == heap->pause_event) {
+        lab_histogram_record(heap->pauses, event->fields[heap->pause_field]);
+    }
+}
+
+/* Finds the event named "pause" and its field "duration_ns" in the library's table. */
+static bool find_pause_event(lab_heap *heap)
+{
+    for (uint32_t id = 0; id < lull_event_count(); id++) {
+        for (unsigned i = 0; i < LULL_EVENT_FIELDS; i++) {
+            const char *field = lull_event_field(id, i);
+
+            if (strcmp(lull_event_name(id), "pause") == 0 && field != NULL &&
+                strcmp(field, "duration_ns") == 0) {
+                heap->pause_event = id;
+                heap->pause_field = i;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void watch_pauses(lab_heap *heap)
+{
+    heap->pauses = lab_histogram_new();
+    if (!find_pause_event(heap) || lull_events_subscribe(heap->lull, on_event, heap) != LULL_OK) {
+        lab_lull_failed("watching pauses");
+    }
+}
+
 static lab_heap *open_heap(const lab_params *params)
 {
     lab_heap *heap = calloc(1, sizeof *heap);
@@ -55,12 +93,15 @@ static lab_heap *open_heap(const lab_params *params)
         return NULL;
     }
     heap->pools_on = params->pools;
+    watch_pauses(heap);
     return heap;
 }
 
 static void close_heap(lab_heap *heap)
 {
+    lull_events_subscribe(heap->lull, NULL, NULL);
     lull_heap_destroy(heap->lull);
+    lab_histogram_free(heap->pauses);
     while (heap->pools != NULL) {
         lab_pool *next = heap->pools->next;
 
@@ -106,6 +147,7 @@ static void read_stats(lab_heap *heap, lull_stats *stats)
 static void count_begin(lab_heap *heap, lab_thread *thread)
 {
     (void)thread;
+    lab_histogram_clear(heap->pauses);
     read_stats(heap, &heap->before);
     for (lab_pool *pool = heap->pools; pool != NULL; pool = pool->next) {
         if (pool->on) {
@@ -131,20 +173,6 @@ static void count_pools(lab_heap *heap, lab_pool_counts *counts)
     }
 }
 
-/* The library's quantiles are of the heap's whole life; see doc/lab.md on setting up. */
-static lab_distribution pauses(const lull_distribution *all)
-{
-    return (lab_distribution){
-        .count = (int64_t)all->count,
-        .sum_ns = (int64_t)all->sum_ns,
-        .p50_ns = (int64_t)all->p50_ns,
-        .p90_ns = (int64_t)all->p90_ns,
-        .p99_ns = (int64_t)all->p99_ns,
-        .p999_ns = (int64_t)all->p999_ns,
-        .max_ns = (int64_t)all->max_ns,
-    };
-}
-
 static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
 {
     lull_stats now;
@@ -155,7 +183,7 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
     result->gc_cpu_ns = (int64_t)(now.gc_cpu_ns - heap->before.gc_cpu_ns);
     result->allocated_objects = (int64_t)(now.allocated_objects - heap->before.allocated_objects);
     result->allocated_bytes = (int64_t)(now.allocated_bytes - heap->before.allocated_bytes);
-    result->pause = pauses(&now.pause);
+    result->pause = lab_histogram_summary(heap->pauses);
     if (now.cycles > 0) {
         result->live_bytes = (int64_t)now.live_bytes;
     }

@@ -14,6 +14,9 @@ struct lab_heap {
     struct lab_pool *pools; /* opened ones, the newest first */
     bool pools_on;
     lull_stats before;
+    lab_histogram *pauses; /* of the measured part, all kinds together */
+    uint32_t pause_event;  /* its number in the event table */
+    unsigned pause_field;  /* the field that says how long */
 };
 
 struct lab_pool {

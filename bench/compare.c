@@ -26,6 +26,12 @@ const char *lab_aspect_name(int aspect)
     return aspects[aspect].name;
 }
 
+bool lab_aspect_tells(const lab_aspect *aspect)
+{
+    return aspect->gone || aspect->real ||
+           (aspect->difference.known && !aspect->difference.has_interval);
+}
+
 static void compare_aspect(const lab_plan *plan, const lab_pair *pair, int id, lab_aspect *aspect)
 {
     double off[LAB_RUNS_MAX], on[LAB_RUNS_MAX];

@@ -42,6 +42,10 @@ typedef struct lab_comparison {
 /* Pairs the plan's cases and computes every aspect. */
 void lab_compare(const lab_plan *plan, lab_comparison *comparison);
 
+/* Whether there is something to say of it: a difference beyond noise, one that too few runs
+ * leave open, or that all of it is gone. */
+bool lab_aspect_tells(const lab_aspect *aspect);
+
 /* The name of an aspect in JSON, and for people. */
 const char *lab_aspect_key(int aspect);
 const char *lab_aspect_name(int aspect);

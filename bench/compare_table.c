@@ -60,53 +60,91 @@ static void add_row(lab_table *table, const lab_comparison *comparison, size_t i
     figure_cell(table, HITS, spread, lab_format_share(text, spread.median));
 }
 
-/* "+98 % (+95 % to +101 %)", "within noise", "gone", or "" where there is nothing to say. */
-static void change_text(const lab_aspect *aspect, const lab_style *style, char *text, size_t size)
+/* "+98 % (+95 % to +101 %)". */
+static void change_text(const lab_difference *difference, const lab_style *style, char *text,
+                        size_t size)
 {
-    const lab_difference *difference = &aspect->difference;
     char change[LAB_FIGURE], low[LAB_FIGURE], high[LAB_FIGURE];
 
-    text[0] = '\0';
-    if (aspect->gone) {
-        snprintf(text, size, "gone");
-    } else if (!difference->known) {
-        return;
-    } else if (!difference->has_interval) {
-        snprintf(text, size, "%s (too few runs to tell from noise)",
-                 lab_format_change(change, style, difference->mean));
-    } else if (!aspect->real) {
-        snprintf(text, size, "within noise");
-    } else {
-        snprintf(text, size, "%s (%s to %s)", lab_format_change(change, style, difference->mean),
+    lab_format_change(change, style, difference->mean);
+    if (difference->has_interval) {
+        snprintf(text, size, "%s (%s to %s)", change,
                  lab_format_change(low, style, difference->low),
                  lab_format_change(high, style, difference->high));
+    } else {
+        snprintf(text, size, "%s (too few runs to tell from noise)", change);
     }
 }
 
-/* "reuse: throughput +98 % (...), time in pauses gone, peak memory within noise". */
-static void add_difference(lab_table *table, const lab_pair *pair, const lab_style *style)
+/* Latencies stand in no column: " from 3.20 ms to 190 µs". */
+static void latency_text(const lab_comparison *comparison, const lab_pair *pair,
+                         const lab_style *style, char *text, size_t size)
 {
-    char line[512] = "";
+    lab_spread off = lab_field_spread(comparison->plan, pair->off_index, lab_field_latency_p99);
+    lab_spread on = lab_field_spread(comparison->plan, pair->on_index, lab_field_latency_p99);
+    char from[LAB_FIGURE], to[LAB_FIGURE];
+
+    snprintf(text, size, " from %s to %s:", lab_format_time(from, style, off.median),
+             lab_format_time(to, style, on.median));
+}
+
+/* What changed: ", throughput +98 % (...), time in pauses gone". Returns how much was written. */
+static size_t add_changes(const lab_comparison *comparison, const lab_pair *pair,
+                          const lab_style *style, char *line, size_t size)
+{
     size_t used = 0;
-    bool better = false, worse = false;
 
     for (int id = 0; id < LAB_ASPECTS; id++) {
         const lab_aspect *aspect = &pair->aspect[id];
-        char text[128];
+        char text[128] = "gone", latency[96] = "";
 
-        change_text(aspect, style, text, sizeof text);
-        if (text[0] == '\0' || id == LAB_CYCLES) {
+        if (id == LAB_CYCLES || !lab_aspect_tells(aspect)) {
             continue;
         }
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %s",
-                                 used == 0 ? "reuse: " : ", ", lab_aspect_name(id), text);
-        if (aspect->real && id == LAB_THROUGHPUT) {
-            better = aspect->difference.mean > 0;
-            worse = !better;
+        if (!aspect->gone) {
+            change_text(&aspect->difference, style, text, sizeof text);
+        }
+        if (id == LAB_LATENCY) {
+            latency_text(comparison, pair, style, latency, sizeof latency);
+        }
+        used += (size_t)snprintf(line + used, size - used, "%s%s%s %s", used == 0 ? "" : ", ",
+                                 lab_aspect_name(id), latency, text);
+    }
+    return used;
+}
+
+/* What did not: "; within noise: peak memory". */
+static void add_noise(const lab_pair *pair, char *line, size_t size, bool alone)
+{
+    const char *before = alone ? "within noise: " : "; within noise: ";
+    size_t used = 0;
+
+    for (int id = 0; id < LAB_ASPECTS; id++) {
+        const lab_aspect *aspect = &pair->aspect[id];
+
+        if (id != LAB_CYCLES && aspect->difference.known && !lab_aspect_tells(aspect)) {
+            used += (size_t)snprintf(line + used, size - used, "%s%s", before, lab_aspect_name(id));
+            before = ", ";
         }
     }
-    if (used != 0) {
-        lab_table_line(table, better ? LAB_GOOD : worse ? LAB_BAD : LAB_DIM, 4, line);
+}
+
+/* "reuse: throughput +98 % (...), time in pauses gone; within noise: peak memory". */
+static void add_difference(lab_table *table, const lab_comparison *comparison, const lab_pair *pair,
+                           const lab_style *style)
+{
+    const lab_aspect *throughput = &pair->aspect[LAB_THROUGHPUT];
+    char line[640] = "reuse: ";
+    size_t begin = strlen(line), used;
+
+    used = begin + add_changes(comparison, pair, style, line + begin, sizeof line - begin);
+    add_noise(pair, line + used, sizeof line - used, used == begin);
+    if (line[begin] != '\0') {
+        lab_table_line(table,
+                       !throughput->real                 ? LAB_DIM
+                       : throughput->difference.mean > 0 ? LAB_GOOD
+                                                         : LAB_BAD,
+                       4, line);
     }
 }
 
@@ -119,7 +157,7 @@ static void add_pair(lab_table *table, const lab_comparison *comparison, const l
     add_row(table, comparison, pair->off_index, name, style);
     snprintf(name, sizeof name, "  %s + pools", pair->off->label);
     add_row(table, comparison, pair->on_index, name, style);
-    add_difference(table, pair, style);
+    add_difference(table, comparison, pair, style);
 }
 
 static void add_heading(lab_table *table, const lab_pair *pair)

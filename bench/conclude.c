@@ -66,43 +66,82 @@ static bool is_first(const lab_comparison *comparison, size_t index)
     return true;
 }
 
+/* Which way a pair's throughput went. */
+enum way { RAISED, LOWERED, NOISE, WAYS };
+
+static enum way way_of(const lab_pair *pair)
+{
+    const lab_aspect *aspect = &pair->aspect[LAB_THROUGHPUT];
+
+    return !aspect->real ? NOISE : aspect->difference.mean > 0 ? RAISED : LOWERED;
+}
+
+/* "buffers by 98 %" or, where it went neither way, "buffers". */
+static void say_workload(struct sentence *sentence, const lab_pair *pair, enum way way,
+                         const lab_style *style)
+{
+    double mean = pair->aspect[LAB_THROUGHPUT].difference.mean;
+    char change[LAB_FIGURE];
+    const char *figure = lab_format_change(change, style, mean);
+    size_t sign = strcspn(figure, "0123456789");
+
+    say(sentence, "%s", pair->off->workload->name);
+    if (way != NOISE && mean >= 2) {
+        say(sentence, " to %s times", figure + sign);
+    } else if (way != NOISE) {
+        say(sentence, " by %s", figure + sign);
+    }
+}
+
+/* The backend's pairs whose throughput went that way; returns how many. */
+static size_t find_pairs(const lab_comparison *comparison, const lab_case *backend, enum way way,
+                         const lab_pair **found)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *pair = &comparison->pair[i];
+
+        if (strcmp(pair->off->backend, backend->backend) == 0 && way_of(pair) == way &&
+            pair->aspect[LAB_THROUGHPUT].difference.known) {
+            found[count++] = pair;
+        }
+    }
+    return count;
+}
+
 /* What reuse did to the throughput of one backend's workloads. */
 static void conclude_backend(const lab_comparison *comparison, const lab_case *backend,
                              const lab_style *style)
 {
-    struct sentence sentence = {.used = 0}, noise = {.used = 0};
-    char text[LAB_FIGURE];
+    static const char *const verb[WAYS] = {
+        [RAISED] = "raised", [LOWERED] = "lowered", [NOISE] = "made no difference beyond noise to"};
+    const lab_pair *pair[LAB_PAIRS_MAX];
+    struct sentence sentence = {.used = 0};
+    bool first = true;
 
-    for (size_t i = 0; i < comparison->count; i++) {
-        const lab_pair *pair = &comparison->pair[i];
-        const lab_aspect *aspect = &pair->aspect[LAB_THROUGHPUT];
+    say(&sentence, "On %s, reuse", backend->label);
+    for (int way = 0; way < WAYS; way++) {
+        size_t count = find_pairs(comparison, backend, (enum way)way, pair);
 
-        if (strcmp(pair->off->backend, backend->backend) != 0 || !aspect->difference.known) {
+        if (count == 0) {
             continue;
         }
-        if (aspect->real) {
-            say(&sentence, "%s %s%s", sentence.used == 0 ? "changed the throughput of" : ",",
-                pair->off->workload->name, aspect->difference.mean >= 2 ? " to " : " by ");
-            say(&sentence, "%s", lab_format_change(text, style, aspect->difference.mean));
-        } else {
-            say(&noise, "%s%s", noise.used == 0 ? "" : " and ", pair->off->workload->name);
+        say(&sentence, "%s %s %s of ", first ? "" : "; it", verb[way],
+            first ? "the throughput" : "that");
+        for (size_t i = 0; i < count; i++) {
+            say(&sentence, "%s", i == 0 ? "" : i + 1 == count ? " and " : ", ");
+            say_workload(&sentence, pair[i], (enum way)way, style);
         }
+        first = false;
     }
-    if (sentence.used != 0 || noise.used != 0) {
-        struct sentence whole = {.used = 0};
-
-        say(&whole, "On %s, reuse %s%s", backend->label, sentence.text,
-            sentence.used != 0 && noise.used != 0 ? "; " : "");
-        if (noise.used != 0) {
-            say(&whole, "%smade no difference beyond noise to that of %s",
-                sentence.used != 0 ? "it " : "", noise.text);
-        }
-        say(&whole, ".");
-        print(&whole, style);
+    say(&sentence, ".");
+    if (!first) {
+        print(&sentence, style);
     }
 }
 
-/* How long the threads of one collector were held, without pools and with. */
+/* How long the threads of one collector were held at the longest, without pools and with. */
 static void conclude_pauses(const lab_comparison *comparison, const lab_case *backend,
                             const lab_style *style)
 {
@@ -121,16 +160,18 @@ static void conclude_pauses(const lab_comparison *comparison, const lab_case *ba
         if (without.count == 0) {
             continue;
         }
-        say(&sentence, "%s %s without reuse and %s with it in %s", sentence.used == 0 ? "" : ",",
-            lab_format_time(off, style, without.greatest),
+        if (sentence.used == 0) {
+            say(&sentence, "The longest pause on %s, without reuse and with it:", backend->label);
+        } else {
+            say(&sentence, ",");
+        }
+        say(&sentence, " %s and %s in %s", lab_format_time(off, style, without.greatest),
             with.count == 0 ? "none" : lab_format_time(on, style, with.greatest),
             pair->off->workload->name);
     }
     if (sentence.used != 0) {
-        struct sentence whole = {.used = 0};
-
-        say(&whole, "The longest pauses of %s:%s.", backend->label, sentence.text);
-        print(&whole, style);
+        say(&sentence, ".");
+        print(&sentence, style);
     }
 }
 

@@ -15,6 +15,9 @@ struct unit {
     const char *name;
 };
 
+static const struct unit rate_units[] = {
+    {1e9, " G/s"}, {1e6, " M/s"}, {1e3, " k/s"}, {1, " /s"}, {0, NULL}};
+
 /* In the largest unit that leaves at least 1; units from the largest to the smallest. */
 static const char *in_units(char *text, double value, const struct unit *unit)
 {
@@ -59,10 +62,7 @@ const char *lab_format_count(char *text, double count)
 
 const char *lab_format_rate(char *text, double per_s)
 {
-    static const struct unit units[] = {
-        {1e9, " G/s"}, {1e6, " M/s"}, {1e3, " k/s"}, {1, " /s"}, {0, NULL}};
-
-    return per_s < 0 ? unknown(text) : in_units(text, per_s, units);
+    return per_s < 0 ? unknown(text) : in_units(text, per_s, rate_units);
 }
 
 const char *lab_format_bytes(char *text, double bytes)
@@ -92,13 +92,28 @@ const char *lab_format_share(char *text, double share)
 const char *lab_format_change(char *text, const lab_style *style, double change)
 {
     double percent = fabs(change) * 100;
+    const char *blank = style->utf8 ? "\u00a0" : " ";
 
     if (change >= 2) {
         snprintf(text, LAB_FIGURE, "%s%.*f", style->utf8 ? "×" : "x", change < 9 ? 1 : 0,
                  change + 1);
     } else {
-        snprintf(text, LAB_FIGURE, "%s%.*f %%", change < 0 ? (style->utf8 ? "−" : "-") : "+",
-                 percent < 9.95 ? 1 : 0, percent);
+        snprintf(text, LAB_FIGURE, "%s%.*f%s%%", change < 0 ? (style->utf8 ? "−" : "-") : "+",
+                 percent < 9.95 ? 1 : 0, percent, blank);
     }
+    return text;
+}
+
+const char *lab_format_rates(char *text, const lab_style *style, double least, double greatest)
+{
+    const struct unit *unit = rate_units;
+
+    while (unit[1].name != NULL && greatest < unit->size * 0.9995) {
+        unit++;
+    }
+    least /= unit->size;
+    greatest /= unit->size;
+    snprintf(text, LAB_FIGURE, "%.*f%s%.*f%s", digits_after(greatest), least,
+             style->utf8 ? "–" : "-", digits_after(greatest), greatest, unit->name);
     return text;
 }

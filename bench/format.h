@@ -13,7 +13,11 @@ const char *lab_format_rate(char *text, double per_s);
 const char *lab_format_bytes(char *text, double bytes);
 const char *lab_format_share(char *text, double share); /* 0.97 is "97 %" */
 
-/* A difference as "+12 %" or "−3.1 %", as "×8.1" from three times on. */
+/* A difference as "+12 %" or "−3.1 %", as "×8.1" from three times on. It holds no blank at which
+ * a line could be broken, where the terminal can show such. */
 const char *lab_format_change(char *text, const lab_style *style, double change);
+
+/* "738–751 k/s": two figures of one kind, in the unit of the greater. */
+const char *lab_format_rates(char *text, const lab_style *style, double least, double greatest);
 
 #endif

@@ -212,12 +212,11 @@ static void report_comparison(const lab_plan *plan, const lab_comparison *compar
     }
     fputc('\n', style.out);
     lab_compare_print(comparison, &style);
-    snprintf(
-        text, sizeof text,
-        "%d runs of each, in turn, on %d thread%s, seed %llu, percent %d. Figures are medians, "
-        "max is of all runs; in parentheses the 95 %% confidence interval of the difference.",
-        plan->runs, (int)params->threads, params->threads == 1 ? "" : "s",
-        (unsigned long long)params->seed, (int)params->percent);
+    snprintf(text, sizeof text,
+             "%d runs of each, in turn, on %d thread%s, seed %llu. Figures are medians, max is of "
+             "all runs; in parentheses the 95 %% confidence interval of the difference.",
+             plan->runs, (int)params->threads, params->threads == 1 ? "" : "s",
+             (unsigned long long)params->seed);
     fprintf(style.out, "\n%s", style.dim);
     lab_print_wrapped(&style, 0, text);
     fprintf(style.out, "%s\n", style.plain);

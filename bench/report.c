@@ -12,7 +12,7 @@
 enum kind { TIME, COUNT, RATE, BYTES, SHARE };
 
 /* The columns of figures: the heading, whose values are shown, and how. With several runs the
- * first is followed by its least and greatest. */
+ * first is followed by its least and greatest; --json has those of all. */
 static const struct figure {
     lab_column column;
     double (*field)(const lab_record *record);
@@ -128,15 +128,10 @@ static void add_figures(lab_table *table, size_t column, const lab_plan *plan, s
         lab_table_cell(table, column++,
                        spread.count == 0 ? "-" : format(text, style, figures[i].kind, value));
         if (i == 0) {
-            char least[LAB_FIGURE], greatest[LAB_FIGURE], range[LAB_CELL];
-
-            range[0] = '\0';
-            if (spread.count > 1) {
-                snprintf(range, sizeof range, "%.20s..%.20s",
-                         format(least, style, figures[i].kind, spread.least),
-                         format(greatest, style, figures[i].kind, spread.greatest));
-            }
-            lab_table_cell(table, column++, range);
+            lab_table_cell(table, column++,
+                           spread.count < 2
+                               ? ""
+                               : lab_format_rates(text, style, spread.least, spread.greatest));
         }
     }
 }
@@ -210,7 +205,7 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
     for (size_t i = 0; i < FIGURES; i++) {
         columns[count++] = figures[i].column;
         if (i == 0) {
-            columns[count++] = (lab_column){"least..", "greatest", false, 5};
+            columns[count++] = (lab_column){"", "least–greatest", false, 3};
         }
     }
     table = lab_table_new(columns, count);

@@ -103,28 +103,46 @@ static size_t total_width(const size_t *width, size_t columns)
     return total - GAP;
 }
 
-/* Leaves out columns, by setting their width to 0, until the rest fits. */
+/* The shown column of the highest rank, of equals the last; LAB_COLUMNS_MAX where all that are
+ * shown must stand. */
+static size_t least_needed(const lab_table *table, const size_t *width)
+{
+    size_t found = LAB_COLUMNS_MAX;
+
+    for (size_t i = 0; i < table->columns; i++) {
+        int rank = table->column[i].rank;
+
+        if (width[i] != 0 && rank > 0 &&
+            (found == LAB_COLUMNS_MAX || rank >= table->column[found].rank)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* Leaves out columns, by setting their width to 0, until the rest fits; then brings back those
+ * that fit into what room is left, the last one left out first. */
 static int make_fit(const lab_table *table, size_t *width, size_t room)
 {
-    int left_out = 0;
+    size_t gone[LAB_COLUMNS_MAX], gone_width[LAB_COLUMNS_MAX];
+    size_t count = 0, left_out = 0, column;
 
-    while (total_width(width, table->columns) > room) {
-        size_t worst = 0;
-
-        for (size_t i = 0; i < table->columns; i++) {
-            if (width[i] != 0 && table->column[i].rank > 0 &&
-                (table->column[worst].rank == 0 || width[worst] == 0 ||
-                 table->column[i].rank >= table->column[worst].rank)) {
-                worst = i;
-            }
-        }
-        if (table->column[worst].rank == 0 || width[worst] == 0) {
-            break; /* the rest must stand, even if lines wrap */
-        }
-        width[worst] = 0;
-        left_out++;
+    while (total_width(width, table->columns) > room &&
+           (column = least_needed(table, width)) != LAB_COLUMNS_MAX) {
+        gone[count] = column;
+        gone_width[count++] = width[column];
+        width[column] = 0;
     }
-    return left_out;
+    for (left_out = count; count > 0; count--) {
+        column = gone[count - 1];
+        width[column] = gone_width[count - 1];
+        if (total_width(width, table->columns) <= room) {
+            left_out--;
+        } else {
+            width[column] = 0;
+        }
+    }
+    return (int)left_out;
 }
 
 static void print_cell(const lab_style *style, const char *text, size_t width, bool left, bool last)
