@@ -28,10 +28,11 @@ static void *try_small(lull_thread *t, struct lull__layout *layout, size_t bytes
         return lull__cache_refill(t, cell);
     }
     /* the layout goes into the slot's last word: a slot with room for it */
-    if (bytes + LULL__GENERIC_HEADER > LULL__SMALL_MAX) {
+    bytes = lull__round_up(bytes + LULL__GENERIC_HEADER, LULL__ALIGNMENT);
+    if (bytes > LULL__SMALL_MAX) {
         return NULL;
     }
-    class_index = lull__class_of(bytes + LULL__GENERIC_HEADER);
+    class_index = lull__class_of(bytes);
     cell = &t->heap->cells[t->heap->generic_layout->cells[class_index]];
     char *object = lull__cache_refill(t, cell);
     if (object != NULL) {
@@ -70,7 +71,8 @@ static void *try_alloc(lull_thread *t, struct lull__layout *layout, size_t bytes
     if (bytes <= LULL__SMALL_MAX) {
         object = try_small(t, layout, bytes);
     }
-    if (object == NULL && bytes + LULL__GENERIC_HEADER > LULL__SMALL_MAX) {
+    if (object == NULL &&
+        lull__round_up(bytes + LULL__GENERIC_HEADER, LULL__ALIGNMENT) > LULL__SMALL_MAX) {
         object = try_large(t, layout, bytes);
     }
     lull__leave(t);
@@ -215,7 +217,7 @@ void *lull_alloc_leaf(lull_thread *t, size_t bytes)
     if (LULL__UNLIKELY(bytes - 1 >= PTRDIFF_MAX)) {
         return fail_size(bytes);
     }
-    return alloc_sized(t, t->heap->leaf_layout, bytes);
+    return alloc_sized(t, t->heap->leaf_layout, lull__round_up(bytes, LULL__ALIGNMENT));
 }
 
 void *lull_alloc_any(lull_thread *t, size_t bytes)
@@ -223,7 +225,7 @@ void *lull_alloc_any(lull_thread *t, size_t bytes)
     if (LULL__UNLIKELY(bytes - 1 >= PTRDIFF_MAX)) {
         return fail_size(bytes);
     }
-    return alloc_sized(t, t->heap->conservative_layout, bytes);
+    return alloc_sized(t, t->heap->conservative_layout, lull__round_up(bytes, LULL__ALIGNMENT));
 }
 
 size_t lull_good_size(size_t bytes)
@@ -231,8 +233,8 @@ size_t lull_good_size(size_t bytes)
     if (bytes == 0 || bytes > PTRDIFF_MAX) {
         return 0;
     }
-    return bytes <= LULL__SMALL_MAX ? lull__classes[lull__class_of(bytes)].slot_size
-                                    : lull__round_up(bytes, LULL__GRANULE);
+    bytes = lull__round_up(bytes, LULL__ALIGNMENT);
+    return bytes <= LULL__SMALL_MAX ? lull__classes[lull__class_of(bytes)].slot_size : bytes;
 }
 
 /* ---- weak references and ephemerons ---- */

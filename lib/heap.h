@@ -112,7 +112,7 @@ struct lull_type {
 struct lull__block {
     _Atomic uint8_t kind; /* enum lull__kind */
     uint8_t large;        /* the span is one large object */
-    uint16_t granules;    /* of 16 bytes in a slot; 0 for a large object: see span->bytes */
+    uint16_t granules;    /* of 8 bytes in a slot; 0 for a large object: see span->bytes */
     uint32_t magic;       /* .eq.slot; 0 for a large object: slot number 0 */
     char *start;          /* first byte of the span */
     uint8_t *states;      /* of the span's slots */

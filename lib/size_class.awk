@@ -1,6 +1,6 @@
 # size_class.awk -- make the table of size classes, or print it with its waste.
 #
-# Steps of 16 bytes to 128, eight classes a doubling to 1 KiB, four above, up to 32 KiB. A span of
+# Steps of 8 bytes from 16 to 64, of 16 to 128, eight classes a doubling to 1 KiB, four above, up to 32 KiB. A span of
 # a class is as many 32 KiB blocks as keep what is left at its end to an eighth, at most four.
 #
 #   awk -f size_class.awk            the C table
@@ -23,7 +23,8 @@ function shape(i,   b, left, best) {
 
 BEGIN {
     BLOCK = 32768
-    for (s = 16; s <= 128; s += 16) add(s)
+    for (s = 16; s < 64; s += 8) add(s)
+    for (s = 64; s <= 128; s += 16) add(s)
     for (base = 128; base < 1024; base *= 2)
         for (k = 1; k <= 8; k++) add(base + k * base / 8)
     for (base = 1024; base < 32768; base *= 2)

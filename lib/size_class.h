@@ -8,7 +8,8 @@
 #define LULL__BLOCK_SHIFT 15
 #define LULL__BLOCK ((size_t)1 << LULL__BLOCK_SHIFT)
 #define LULL__SMALL_MAX ((size_t)32768) /* larger objects are runs of whole blocks */
-#define LULL__GRANULE ((size_t)16)
+#define LULL__GRANULE ((size_t)8) /* slot sizes are multiples of it */
+#define LULL__ALIGNMENT ((size_t)16)
 
 struct lull__class {
     uint32_t slot_size; /* bytes */
@@ -23,17 +24,20 @@ extern const struct lull__class lull__classes[LULL__CLASSES];
 LULL__INLINE unsigned lull__class_of(size_t bytes)
 {
     LULL_ASSERT_HOT(bytes > 0 && bytes <= LULL__SMALL_MAX);
+    if (bytes <= 64) {
+        return (unsigned)(lull__max(bytes, 16) + 7) / 8 - 2;
+    }
     if (bytes <= 128) {
-        return (unsigned)((bytes + 15) >> 4) - 1;
+        return (unsigned)(bytes + 15) / 16 + 2;
     }
     /* `top` is the doubling (2^top, 2^(top+1)] that holds it; `step` counts 2^top / divisions */
     unsigned top = 63 - (unsigned)__builtin_clzll(bytes - 1);
     if (top < 10) {
         unsigned step = (unsigned)((bytes - 1 - ((size_t)1 << top)) >> (top - 3));
-        return 8 + (top - 7) * 8 + step;
+        return 11 + (top - 7) * 8 + step;
     }
     unsigned step = (unsigned)((bytes - 1 - ((size_t)1 << top)) >> (top - 2));
-    return 32 + (top - 10) * 4 + step;
+    return 35 + (top - 10) * 4 + step;
 }
 
 #endif

@@ -160,7 +160,7 @@ struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *la
     span->state = LULL__SPAN_LARGE;
     span->slots = 1;
     span->live = 1;
-    span->bytes = lull__round_up(bytes, LULL__GRANULE);
+    span->bytes = lull__round_up(bytes, LULL__ALIGNMENT);
     /* it can be found from here on, and is scannable only once the caller has cleared it: no
      * marking begins in between, since the caller reaches no safepoint; while marking runs the
      * colour is black, and it is not scanned at all */
