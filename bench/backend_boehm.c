@@ -104,6 +104,7 @@ static lab_heap *open_heap(const lab_params *params)
     heap->pools_on = params->pools;
     watch.pauses = lab_histogram_new();
     GC_INIT();
+    GC_set_warn_proc(GC_ignore_warn_proc); /* what fails says so by itself */
     GC_expand_hp(HEAP_LEAST);
     GC_allow_register_threads();
     GC_set_on_collection_event(on_event);

@@ -3,7 +3,8 @@
  * Parameters go to the child's standard input and its result comes back through descriptor 3,
  * each as the C structure it is: both sides are one program. A peer in another language gets its
  * parameters as arguments and answers in lines on its standard output (see backend.h). What a
- * child says on stderr is passed on, and its last line kept: it is the reason when it fails. */
+ * child says on stderr is passed on but for the last line, which is held back: when the child
+ * fails it is the reason, and is said as that. */
 #include "child.h"
 
 #include <errno.h>
@@ -35,8 +36,9 @@ struct child {
     int errors; /* the same of its stderr */
     char *text; /* of output; at most `size` */
     size_t length, size;
-    char line[200]; /* the last line of its stderr */
-    size_t line_length;
+    char line[1024]; /* of its stderr: the last whole line, not yet passed on */
+    char part[1024]; /* what stands after it; longer lines are cut */
+    size_t part_length;
 };
 
 static void on_signal(int number)
@@ -91,19 +93,33 @@ static int start(struct child *child, char *const argv[], int input, int output_
     return error;
 }
 
-/* Passes on what the child said on stderr, and keeps its last line. */
+/* Says what was held back. */
+static void pass_on(struct child *child)
+{
+    if (child->line[0] != '\0') {
+        lab_progress_clear();
+        fprintf(stderr, "%s\n", child->line);
+        child->line[0] = '\0';
+    }
+}
+
+static void end_line(struct child *child)
+{
+    pass_on(child);
+    child->part[child->part_length] = '\0';
+    memcpy(child->line, child->part, child->part_length + 1);
+    child->part_length = 0;
+}
+
 static void hear_errors(struct child *child, const char *text, size_t length)
 {
-    lab_progress_clear();
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '\n') {
-            child->line[child->line_length] = '\0';
-            child->line_length = 0;
-        } else if (child->line_length + 1 < sizeof child->line) {
-            child->line[child->line_length++] = text[i];
+            end_line(child);
+        } else if (child->part_length + 1 < sizeof child->part) {
+            child->part[child->part_length++] = text[i];
         }
     }
-    fwrite(text, 1, length, stderr);
 }
 
 /* Reads what there is to read; beyond `size` it is dropped. */
@@ -150,9 +166,15 @@ static int listen_to_end(struct child *child)
             hear(child, &child->errors);
         }
     }
+    if (child->part_length > 0) {
+        end_line(child);
+    }
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
     present_child = 0;
+    if (status == 0) {
+        pass_on(child);
+    }
     return status;
 }
 
@@ -164,10 +186,9 @@ static void explain(lab_record *record, const struct child *child, int status)
     if (WIFSIGNALED(status)) {
         int number = WTERMSIG(status);
 
-        snprintf(record->why, size, "killed by signal %d (%s)%s", number, strsignal(number),
-                 number == SIGKILL ? "; the system may have run out of memory" : "");
-    } else if (WEXITSTATUS(status) == LAB_EXIT_MEMORY) {
-        snprintf(record->why, size, "out of memory");
+        snprintf(record->why, size, "killed by signal %d (%s)%s%s%s", number, strsignal(number),
+                 number == SIGKILL ? "; the system may have run out of memory" : "",
+                 child->line[0] == '\0' ? "" : ": ", child->line);
     } else if (child->line[0] != '\0') {
         snprintf(record->why, size, "%s", child->line);
     } else {
@@ -314,7 +335,6 @@ int lab_child_main(int argc, char **argv)
 {
     const lab_backend *backend = argc == 3 ? lab_backend_find(argv[1]) : NULL;
     const lab_workload *workload = backend != NULL ? lab_workload_find(backend, argv[2]) : NULL;
-    char name[128];
     lab_params params;
     lab_result result;
 
@@ -324,8 +344,7 @@ int lab_child_main(int argc, char **argv)
                 LAB_CHILD_COMMAND);
         return 2;
     }
-    snprintf(name, sizeof name, "%s on %s", workload->name, backend->label);
-    lab_measure_name(name);
+    lab_fail_prefix("");
     if (lab_measure(backend, workload, &params, &result) != 0) {
         return 1;
     }

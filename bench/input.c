@@ -62,24 +62,28 @@ static int read_window(const char *path, lab_log *log, char *why, size_t size)
     return got < 0 ? -1 : 0;
 }
 
-/* Cuts off what is no whole line, and counts the rest. A file that is one line longer than the
- * window is used as one line. */
+/* Cuts off what is no whole line, cuts what is too long for one, and counts. */
 static void cut_lines(lab_log *log)
 {
-    const char *at = log->text, *last;
+    const char *last = memrchr(log->text, '\n', log->bytes);
+    size_t length = 0;
 
-    if (log->bytes == LAB_LOG_WINDOW) {
-        last = memrchr(log->text, '\n', log->bytes);
-        if (last != NULL) {
-            log->bytes = (size_t)(last - log->text) + 1;
-        }
+    if (log->bytes == LAB_LOG_WINDOW && last != NULL) {
+        log->bytes = (size_t)(last - log->text) + 1;
     }
     if (log->text[log->bytes - 1] != '\n') {
         log->text[log->bytes++] = '\n';
     }
-    while ((at = memchr(at, '\n', log->bytes - (size_t)(at - log->text))) != NULL) {
-        log->lines++;
-        at++;
+    for (size_t i = 0; i < log->bytes; i++) {
+        if (length == LAB_LOG_LINE) {
+            log->text[i] = '\n';
+        }
+        if (log->text[i] == '\n') {
+            log->lines++;
+            length = 0;
+        } else {
+            length++;
+        }
     }
 }
 

@@ -9,6 +9,9 @@
  * line within. It bounds memory, and the work is the same for each run. */
 #define LAB_LOG_WINDOW ((size_t)8 << 20)
 
+/* Longer lines are cut into lines of this length. */
+#define LAB_LOG_LINE 4096
+
 /* A log in memory of its own, outside the heap that is measured. Lines end in '\n', the last
  * one too. */
 typedef struct lab_log {

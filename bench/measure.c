@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *run_name = "lull-lab";
+static const char *fail_prefix = "lull-lab: ";
 
 /* The measured part of the one run that this process makes. */
 static struct {
@@ -18,16 +18,16 @@ static struct {
     uint64_t wall_ns, cpu_ns;
 } part;
 
-void lab_measure_name(const char *name)
+void lab_fail_prefix(const char *prefix)
 {
-    run_name = name;
+    fail_prefix = prefix;
 }
 
 int lab_fail(const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "%s: ", run_name);
+    fputs(fail_prefix, stderr);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);

@@ -13,7 +13,8 @@ void lab_result_clear(lab_result *result);
 int lab_measure(const lab_backend *backend, const lab_workload *workload, const lab_params *params,
                 lab_result *result);
 
-/* Sets what precedes the messages of lab_fail and lab_out_of_memory: "buffers on lull". */
-void lab_measure_name(const char *name);
+/* Sets what precedes the messages of lab_fail and lab_out_of_memory, which is "lull-lab: ". The
+ * process of a run says the reason alone: the lab that started it knows the rest. */
+void lab_fail_prefix(const char *prefix);
 
 #endif

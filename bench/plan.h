@@ -18,8 +18,7 @@ typedef struct lab_case {
 /* What one run of a case found. */
 typedef struct lab_record {
     bool ok;
-    char why[200];  /* why not */
-    char note[200]; /* what must be said of it, or "" */
+    char why[1200]; /* why not */
     lab_result result;
     lab_distribution hiccup; /* of an idle thread meanwhile */
 } lab_record;

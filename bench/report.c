@@ -188,6 +188,16 @@ static void print_shared(const lab_plan *plan, const bool *shown, const lab_styl
     lab_print_wrapped(style, 0, text);
 }
 
+static bool any_ok(const lab_plan *plan)
+{
+    for (size_t i = 0; i < plan->count * (size_t)plan->runs; i++) {
+        if (plan->records[i].ok) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void lab_report_run(const lab_plan *plan, const lab_style *style)
 {
     lab_column columns[NAMES + FIGURES + 1];
@@ -196,6 +206,10 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
     lab_table *table;
     int left_out;
 
+    if (!any_ok(plan)) {
+        fputs("No run succeeded.\n", style->out);
+        return;
+    }
     for (int name = 0; name < NAMES; name++) {
         shown[name] = tells_apart(plan, name);
         if (shown[name]) {

@@ -13,6 +13,7 @@ import (
 
 const (
 	logWindow    = 8 << 20 // what is read of a file, up to the last whole line within
+	logLine      = 4096    // longer lines are cut into lines of this length
 	logGenerated = 16000   // lines of the generated log
 )
 
@@ -51,7 +52,24 @@ func readLog(c *config) ([]byte, int, error) {
 		text[n] = '\n'
 		n++
 	}
-	return text[:n], bytes.Count(text[:n], []byte{'\n'}), nil
+	return text[:n], cutLines(text[:n]), nil
+}
+
+// cutLines cuts lines that are too long, and counts all.
+func cutLines(text []byte) int {
+	lines, length := 0, 0
+	for i := range text {
+		if length == logLine {
+			text[i] = '\n'
+		}
+		if text[i] == '\n' {
+			lines++
+			length = 0
+		} else {
+			length++
+		}
+	}
+	return lines
 }
 
 // A logWriter fills memory of a fixed size.
