@@ -85,6 +85,25 @@ void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state)
     pthread_mutex_unlock(&all->lock);
 }
 
+void lull__ephemeron_recover(struct lull__marker *m)
+{
+    struct lull__ephemerons *all = &m->heap->ephemerons;
+
+    for (size_t i = 0; i < all->capacity; i++) {
+        struct lull_ephemeron **link = &all->bucket[i];
+        while (*link != NULL) {
+            struct lull_ephemeron *e = *link;
+            struct lull__slot key = key_slot(m->heap, e);
+            if (lull__mark_reached(m, &key)) {
+                *link = e->chain;
+                lull__mark_word(m, (uintptr_t)e->value);
+            } else {
+                link = &e->chain;
+            }
+        }
+    }
+}
+
 /* One found ephemeron: marks its value, or has it wait. A key that is no object never dies. */
 static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
 {

@@ -10,9 +10,10 @@
  * Setting black is a plain byte store: two markers that race on one object both scan it, which
  * is harmless, and rare (.inv.twice).
  *
- * The stack is chunks. Where no memory can be had for another, its words are dropped and
- * queue->overflow set; after the drain the heap is walked, and every black object scanned again,
- * until nothing was dropped.
+ * The stack is chunks. Where no memory can be had for another, the objects of its words are
+ * blackened unscanned, the words dropped and queue->overflow set; after the drain the heap is
+ * walked, and every black object scanned again, until nothing was dropped. Blackening first is
+ * what keeps the words that no object holds: roots, and the values of ephemerons.
  *
  * A large object is scanned a piece at a time: what goes on the stack then is the address of the
  * next piece with LULL__PIECE_BIT set, which no address has. */
@@ -32,9 +33,42 @@ const struct lull__edge lull__no_edge = {&free_state, NULL, NULL};
 
 /* ---- the stack ---- */
 
-/* Drops the words of the present chunk; they are found again by recover(). */
+/* Adds it to this marker's list, unless another marker has it: .inv.twice must not tangle them. */
+static void find_ephemeron(struct lull__marker *m, char *base)
+{
+    struct lull_ephemeron *e = (struct lull_ephemeron *)(void *)base;
+    struct lull_ephemeron *none = NULL;
+
+    /* relaxed: the lists are read after the drain, which synchronises */
+    if (atomic_compare_exchange_strong_explicit(&e->found, &none, m->found, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+        m->found = e;
+    }
+}
+
+/* Blackens the object of a word without scanning it: recover() will. */
+static void blacken(struct lull__marker *m, uintptr_t word)
+{
+    struct lull__slot slot = lull__resolve(m->heap, word & ~LULL__PIECE_BIT);
+
+    if (!lull__mark_missed(m, &slot)) {
+        return;
+    }
+    lull__state_store(slot.state, m->black);
+    m->objects++;
+    m->bytes += slot.block->granules * LULL__GRANULE;
+    /* relaxed: resolving has acquired it */
+    if (atomic_load_explicit(&slot.block->kind, memory_order_relaxed) == LULL__KIND_EPHEMERON) {
+        find_ephemeron(m, slot.base);
+    }
+}
+
+/* Drops the words of the present chunk; recover() goes on from their objects. */
 static void overflow(struct lull__marker *m)
 {
+    for (const uintptr_t *word = m->chunk->word; word < m->top; word++) {
+        blacken(m, *word);
+    }
     /* relaxed: read after the drain, which synchronises through the queue's lock */
     atomic_store_explicit(&m->heap->queue.overflow, 1, memory_order_relaxed);
     m->top = m->chunk->word;
@@ -193,19 +227,6 @@ static void scan_generic(struct lull__marker *m, char *base, size_t slot_size)
     }
 }
 
-/* Adds it to this marker's list, unless another marker has it: .inv.twice must not tangle them. */
-static void find_ephemeron(struct lull__marker *m, char *base)
-{
-    struct lull_ephemeron *e = (struct lull_ephemeron *)(void *)base;
-    struct lull_ephemeron *none = NULL;
-
-    /* relaxed: the lists are read after the drain, which synchronises */
-    if (atomic_compare_exchange_strong_explicit(&e->found, &none, m->found, memory_order_relaxed,
-                                                memory_order_relaxed)) {
-        m->found = e;
-    }
-}
-
 /* Everything but leaves and records, which the kernels' loops do themselves. */
 void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *block,
                                       char *base)
@@ -282,6 +303,13 @@ static void drain_all(struct lull__marker *m, bool idle)
 
 /* ---- overflow ---- */
 
+/* As drain_own, but nobody is there to share with. */
+static void drain_alone(struct lull__marker *m)
+{
+    while (m->kernel->drain(m, SHARE_EVERY)) {
+    }
+}
+
 static void rescan_object(struct lull__marker *m, const struct lull__block *block, char *base)
 {
     uint8_t kind = atomic_load_explicit(&block->kind, memory_order_relaxed);
@@ -293,7 +321,7 @@ static void rescan_object(struct lull__marker *m, const struct lull__block *bloc
     } else if (kind != LULL__KIND_LEAF && kind != LULL__KIND_EPHEMERON) {
         lull__mark_scan_other(m, block, base);
     }
-    drain_own(m);
+    drain_alone(m);
 }
 
 /* Pushes what the black objects of one span hold. */
@@ -317,11 +345,15 @@ static void recover(struct lull__marker *m)
     lull_heap *heap = m->heap;
 
     while (atomic_exchange_explicit(&heap->queue.overflow, 0, memory_order_relaxed) != 0) {
+        lull__ephemeron_recover(m);
+        drain_alone(m);
+        pthread_mutex_lock(&heap->pages.lock); /* see weak.c */
         for (size_t b = 0; b < heap->pages.top; b += heap->pages.spans[b].blocks) {
             if (lull__span_kind(heap, &heap->pages.spans[b]) != LULL__KIND_NONE) {
                 rescan_span(m, &heap->pages.spans[b]);
             }
         }
+        pthread_mutex_unlock(&heap->pages.lock);
     }
 }
 

@@ -96,7 +96,9 @@ struct lull__mark_total lull__mark_end(lull_heap *heap);
 /* After fork, in the child: the marker threads are gone. */
 void lull__mark_fork_child(lull_heap *heap);
 
-/* ephemeron.c's hook: a slot in state LULL__KEY was reached. */
+/* ephemeron.c's hooks: a slot in state LULL__KEY was reached; some were blackened without a word
+ * (mark.c, overflow). */
 void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state);
+void lull__ephemeron_recover(struct lull__marker *m);
 
 #endif

@@ -64,19 +64,26 @@ LULL__INLINE void lull__loop_scan_run(struct lull__loop *l, const struct lull__m
 
     switch (words) {
     case 8:
-        LULL__PUSH(7); /* fall through */
+        LULL__PUSH(7);
+        __attribute__((fallthrough));
     case 7:
-        LULL__PUSH(6); /* fall through */
+        LULL__PUSH(6);
+        __attribute__((fallthrough));
     case 6:
-        LULL__PUSH(5); /* fall through */
+        LULL__PUSH(5);
+        __attribute__((fallthrough));
     case 5:
-        LULL__PUSH(4); /* fall through */
+        LULL__PUSH(4);
+        __attribute__((fallthrough));
     case 4:
-        LULL__PUSH(3); /* fall through */
+        LULL__PUSH(3);
+        __attribute__((fallthrough));
     case 3:
-        LULL__PUSH(2); /* fall through */
+        LULL__PUSH(2);
+        __attribute__((fallthrough));
     case 2:
-        LULL__PUSH(1); /* fall through */
+        LULL__PUSH(1);
+        __attribute__((fallthrough));
     default:
         LULL__PUSH(0);
     }

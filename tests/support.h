@@ -46,11 +46,11 @@ static inline lull_stats support_stats(lull_heap *heap)
 }
 
 /* An assertion for inner loops: Check's own tell their runner of each success. */
-#define ensure(x, ...)                                                                           \
-    do {                                                                                         \
-        if (!(x)) {                                                                              \
-            ck_abort_msg(#x ": " __VA_ARGS__);                                                   \
-        }                                                                                        \
+#define ensure(x, ...)                                                                             \
+    do {                                                                                           \
+        if (!(x)) {                                                                                \
+            ck_abort_msg(#x ": " __VA_ARGS__);                                                     \
+        }                                                                                          \
     } while (0)
 
 /* Runs a suite of one case; the status for main to return. */

@@ -46,7 +46,7 @@ START_TEST(a_span_holds_as_many_slots_as_fit)
         ck_assert_uint_le(class->blocks, 4);
         ck_assert_uint_eq(class->slots, bytes / class->slot_size);
         ck_assert_uint_ge(class->slots, 4);
-        ck_assert_uint_le((bytes - (size_t)class->slots * class->slot_size) * 8, bytes);
+        ck_assert_uint_le((bytes - (size_t) class->slots * class->slot_size) * 8, bytes);
     }
 }
 END_TEST
@@ -58,8 +58,8 @@ START_TEST(the_division_is_exact)
         const struct lull__class *class = &lull__classes[i];
 
         for (uint64_t offset = 0; offset < class->blocks * LULL__BLOCK; offset++) {
-            ensure(offset * class->magic >> 32 == offset / class->slot_size,
-                   "class %u, offset %zu", i, (size_t)offset);
+            ensure(offset * class->magic >> 32 == offset / class->slot_size, "class %u, offset %zu",
+                   i, (size_t)offset);
         }
     }
 }
@@ -71,7 +71,7 @@ START_TEST(the_tail_of_a_span_has_a_state)
 {
     for (unsigned i = 0; i < LULL__CLASSES; i++) {
         const struct lull__class *class = &lull__classes[i];
-        bool tail = (size_t)class->slots * class->slot_size != class->blocks * LULL__BLOCK;
+        bool tail = (size_t) class->slots * class->slot_size != class->blocks * LULL__BLOCK;
 
         ck_assert_msg(!tail || class->slots % STATES_UNIT != 0, "class %u", i);
         ck_assert_uint_le((class->slots + STATES_UNIT - 1) / STATES_UNIT, LULL__STATE_UNITS);
