@@ -12,6 +12,7 @@ builds=$top/build
 logs=$top/build/logs
 jobs=$(nproc 2>/dev/null || echo 2)
 step_pid=
+step_limit=1800 # seconds; a step that takes longer hangs
 
 if [ -t 1 ]; then
     live=yes
@@ -84,6 +85,12 @@ run_step()
             printf '%-10s %6s  %s\n' "$name" "$(elapsed $((SECONDS - start)))" "$now"
         fi
         shown=$now
+        if [ $((SECONDS - start)) -gt "$step_limit" ]; then
+            echo "== ended after $step_limit seconds" >>"$logs/$name.log"
+            kill -TERM -- "-$step_pid" 2>/dev/null || true
+            sleep 5
+            kill -KILL -- "-$step_pid" 2>/dev/null || true
+        fi
         sleep 0.25
     done
     wait "$step_pid" || status=$?
