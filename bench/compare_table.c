@@ -181,7 +181,8 @@ void lab_compare_print(const lab_comparison *comparison, const lab_style *style)
         add_pair(table, comparison, pair, style);
     }
     if (lab_table_print(table, style) > 0) {
-        fputs("Some columns would fit on a wider terminal only; --json has all.\n", style->out);
+        lab_print_wrapped(style, 0,
+                          "Some columns would fit on a wider terminal only; --json has all.");
     }
     lab_table_free(table);
 }
