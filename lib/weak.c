@@ -13,12 +13,12 @@ static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__s
     size_t cleared = 0;
 
     for (uint32_t i = 0; i < span->slots; i++) {
-        if (lull__state_load(&states[i]) != m->black) {
-            continue;
+        if (lull__state_load(&states[i]) == LULL__FREE) {
+            continue; /* those not reached too: a finalizer may revive them, but not their targets */
         }
         struct lull_weak *weak =
             (struct lull_weak *)(void *)(start + (size_t)i * span->cell->slot_size);
-        struct lull__slot target = lull__resolve(heap, lull__untag(heap, weak->target));
+        struct lull__slot target = lull__resolve(heap, lull__address(heap, weak->target));
         if (lull__mark_missed(m, &target)) {
             weak->target = 0;
             cleared++;
