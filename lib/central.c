@@ -130,22 +130,25 @@ struct lull__span *lull__central_take(lull_heap *heap, struct lull__cell *cell)
     return span;
 }
 
-static size_t begin_sweep_cell(struct lull__cell *cell)
+/* Under the lock, and counted before they can be popped: the worker may still be on its last round
+ * for the cycle before. */
+static void begin_sweep_cell(lull_heap *heap, struct lull__cell *cell)
 {
+    pthread_mutex_lock(&cell->lock);
     LULL_ASSERT_VALUES(cell->todo.head == NULL, cell->class_index, cell->spans);
+    /* relaxed: the lock orders it for who pops; whoever waits for 0 was held */
+    atomic_fetch_add_explicit(&heap->unswept, (uint32_t)cell->spans, memory_order_relaxed);
     lull__span_splice(&cell->todo, &cell->avail);
     lull__span_splice(&cell->todo, &cell->full);
-    return cell->spans;
+    pthread_mutex_unlock(&cell->lock);
 }
 
 void lull__central_begin_sweep(lull_heap *heap)
 {
     uint32_t cells = atomic_load_explicit(&heap->cell_count, memory_order_relaxed);
-    size_t spans = begin_sweep_cell(&heap->large);
 
+    begin_sweep_cell(heap, &heap->large);
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
-        spans += begin_sweep_cell(&heap->cells[i]);
+        begin_sweep_cell(heap, &heap->cells[i]);
     }
-    /* relaxed: whoever reads it was held, or is woken by the worker's lock */
-    atomic_store_explicit(&heap->unswept, (uint32_t)spans, memory_order_relaxed);
 }
