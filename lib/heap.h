@@ -338,6 +338,7 @@ struct lull__ephemerons {
     pthread_mutex_t lock;           /* of the buckets: several markers reach keys at once */
     struct lull_ephemeron **bucket; /* `first`, or a mapping */
     size_t capacity;                /* a power of two */
+    size_t waiting;                 /* in the buckets; likewise under lock */
     struct lull_ephemeron *first[LULL__EPHEMERON_BUCKETS];
     _Atomic size_t made;            /* ephemerons ever made */
 };
