@@ -489,13 +489,24 @@ struct lull__slot {
     const struct lull__block *block; /* of the word; NULL: no object can be here */
 };
 
-/* Whether a word of the heap can be an address at all, and which. */
+/* Whether a word of an object can be an address at all, and which. */
 LULL__INLINE uintptr_t lull__untag(const lull_heap *heap, uintptr_t word)
 {
     if (LULL__UNLIKELY(heap->tagged)) {
         return (word & heap->options.tag_mask) == heap->options.tag_value
                    ? word & heap->options.pointer_mask
                    : 0;
+    }
+    return word;
+}
+
+/* The address that a word of the program's stands for: of a root, a callback, an argument. It may
+ * be a plain address, as allocation returns it, as well as a tagged one. */
+LULL__INLINE uintptr_t lull__address(const lull_heap *heap, uintptr_t word)
+{
+    if (LULL__UNLIKELY(heap->tagged) &&
+        (word & heap->options.tag_mask) == heap->options.tag_value) {
+        return word & heap->options.pointer_mask;
     }
     return word;
 }
