@@ -68,7 +68,8 @@ static size_t metadata_bytes(lull_heap *heap)
 
     return top * (sizeof(struct lull__block) + sizeof(struct lull__span)) +
            atomic_load_explicit(&heap->states.bytes, memory_order_relaxed) +
-           atomic_load_explicit(&heap->queue.bytes, memory_order_relaxed);
+           atomic_load_explicit(&heap->queue.bytes, memory_order_relaxed) +
+           lull__pools_bytes(heap);
 }
 
 void lull__cycle_set_goal(lull_heap *heap)

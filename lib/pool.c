@@ -158,9 +158,11 @@ static bool refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines
 /* Whether `object` is the first byte of an object. */
 static bool is_object(const lull_heap *heap, const void *object)
 {
-    struct lull__slot slot = lull__resolve(heap, (uintptr_t)object);
+    uintptr_t address = lull__address(heap, (uintptr_t)object);
+    struct lull__slot slot = lull__resolve(heap, address);
 
-    return slot.state != NULL && slot.base == object && lull__state_load(slot.state) != LULL__FREE;
+    return slot.state != NULL && (uintptr_t)slot.base == address &&
+           lull__state_load(slot.state) != LULL__FREE;
 }
 
 /* Outside the library: making an object may collect, and the callback is the program's. */
@@ -514,36 +516,20 @@ void lull__pools_trim(lull_heap *heap)
     pthread_mutex_unlock(&heap->pools_lock);
 }
 
-/* Reports kept objects. Where words of the heap carry tags, so must the ones reported. */
-static void report(const lull_heap *heap, lull_tracer *tracer, const uintptr_t *object, size_t n)
-{
-    uintptr_t tagged[ROOM];
-
-    if (LULL__LIKELY(!heap->tagged)) {
-        tracer->range(tracer, object, object + n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        tagged[i] = (object[i] & ~heap->options.tag_mask) | heap->options.tag_value;
-    }
-    tracer->range(tracer, tagged, tagged + n);
-}
-
-static void report_stack(const lull_heap *heap, lull_tracer *tracer,
-                         const struct lull__stack *stack)
+static void scan_stack(lull_tracer *tracer, const struct lull__stack *stack)
 {
     for (const struct lull__magazine *mag = stack->top; mag != NULL; mag = mag->next) {
-        report(heap, tracer, mag->object, mag->count);
+        tracer->range(tracer, mag->object, mag->object + mag->count);
     }
 }
 
 static void scan_pool(lull_heap *heap, lull_tracer *tracer, const struct lull_pool *pool)
 {
-    report_stack(heap, tracer, &pool->depot.idle);
-    report_stack(heap, tracer, &pool->depot.victims);
+    scan_stack(tracer, &pool->depot.idle);
+    scan_stack(tracer, &pool->depot.victims);
     for (const struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
         const struct lull_magazines *m = &p->magazines[pool->index];
-        report(heap, tracer, m->object, held_by_signal(p) ? ROOM : m->count);
+        tracer->range(tracer, m->object, m->object + (held_by_signal(p) ? ROOM : m->count));
     }
 }
 
