@@ -71,6 +71,7 @@ struct model {
     const struct model_node *running; /* whose finalizer runs */
     uintptr_t argument[2];            /* of the call in progress, which holds them */
     size_t finalized, queued;         /* in all */
+    size_t others, others_most; /* objects that the model knows nothing of, at least and most */
 };
 
 /* A heap with these options, and types for it; `crowded`: its cells are spent on others before, so
@@ -87,7 +88,10 @@ void model_run_finalizers(struct model *m, size_t max);
 /* Follows the cycles that the library ran by itself. */
 void model_follow(struct model *m);
 
-/* Collects, and compares everything. */
+/* Compares everything; after a collection whose cycle was followed, and no allocation since. */
+void model_compare(struct model *m);
+
+/* Collects, and compares. */
 void model_collect(struct model *m);
 
 #endif
