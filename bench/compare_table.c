@@ -15,9 +15,9 @@ static const lab_column columns[COLUMNS] = {
     [P50] = {"pause", "p50", false, 3},
     [P99] = {"pause", "p99", false, 1},
     [MAX] = {"pause", "max", false, 0},
-    [NUMBER] = {"pauses:", "number", false, 2},
-    [SUM] = {"pauses:", "sum", false, 1},
-    [CYCLES] = {"collec-", "tions", false, 2},
+    [NUMBER] = {"pauses", "number", false, 2},
+    [SUM] = {"pauses", "sum", false, 1},
+    [CYCLES] = {"GC", "cycles", false, 2},
     [PEAK] = {"peak", "memory", false, 0},
     [HITS] = {"pool", "hits", false, 1},
 };
