@@ -71,7 +71,10 @@ static struct lull__sweep_result sweep_small(struct lull__span *span, uint8_t *s
 struct lull__sweep_result lull__sweep_span(lull_heap *heap, struct lull__span *span)
 {
     uint8_t *states = lull__span_states(heap, span);
-    uint8_t dead = lull__other_colour(heap->colour);
+    uint8_t dead =
+        lull__other_colour(atomic_load_explicit(&heap->colour, memory_order_relaxed));
+
+    span->epoch = lull__sweep_epoch(heap);
 
     if (LULL__UNLIKELY((heap->options.debug & LULL_DEBUG_SCRIBBLE) != 0)) {
         scribble(heap, span, states, dead);
