@@ -12,11 +12,11 @@ enum { NAME, THROUGHPUT, P50, P99, MAX, NUMBER, SUM, CYCLES, PEAK, HITS, COLUMNS
 static const lab_column columns[COLUMNS] = {
     [NAME] = {"", "", true, 0},
     [THROUGHPUT] = {"through-", "put", false, 0},
-    [P50] = {"pauses:", "p50", false, 3},
-    [P99] = {"", "p99", false, 1},
-    [MAX] = {"", "max", false, 0},
-    [NUMBER] = {"", "number", false, 2},
-    [SUM] = {"", "sum", false, 1},
+    [P50] = {"pause", "p50", false, 3},
+    [P99] = {"pause", "p99", false, 1},
+    [MAX] = {"pause", "max", false, 0},
+    [NUMBER] = {"pauses:", "number", false, 2},
+    [SUM] = {"pauses:", "sum", false, 1},
     [CYCLES] = {"collec-", "tions", false, 2},
     [PEAK] = {"peak", "memory", false, 0},
     [HITS] = {"pool", "hits", false, 1},
@@ -181,7 +181,8 @@ void lab_compare_print(const lab_comparison *comparison, const lab_style *style)
         add_pair(table, comparison, pair, style);
     }
     if (lab_table_print(table, style) > 0) {
-        fputs("Some columns would fit on a wider terminal only; --json has all.\n", style->out);
+        lab_print_wrapped(style, 0,
+                          "Some columns would fit on a wider terminal only; --json has all.");
     }
     lab_table_free(table);
 }

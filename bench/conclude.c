@@ -175,37 +175,72 @@ static void conclude_pauses(const lab_comparison *comparison, const lab_case *ba
     }
 }
 
-/* lull beside another backend: the ratio of throughputs, in all workloads that both have. */
-static void conclude_against(const lab_comparison *comparison, const char *other, bool pools,
+/* How lull's throughput stands to another backend's in one workload: paired as with and without
+ * pools are. False where nothing is known. */
+static bool against(const lab_comparison *comparison, const lab_pair *lull, const char *other,
+                    bool pools, lab_difference *difference, bool *real)
+{
+    const lab_pair *peer = find_pair(comparison, other, lull->off->workload);
+    double ours[LAB_RUNS_MAX], theirs[LAB_RUNS_MAX];
+    size_t runs = (size_t)comparison->plan->runs;
+
+    if (strcmp(lull->off->backend, "lull") != 0 || peer == NULL) {
+        return false;
+    }
+    lab_plan_values(comparison->plan, pools ? lull->on_index : lull->off_index,
+                    lab_field_throughput, ours);
+    lab_plan_values(comparison->plan, pools ? peer->on_index : peer->off_index,
+                    lab_field_throughput, theirs);
+    *difference = lab_sample_compare(theirs, ours, runs);
+    *real = lab_difference_is_real(difference, lab_sample_noise(theirs, runs));
+    return difference->known;
+}
+
+/* "a, b and c". */
+static void say_list(struct sentence *sentence, const char *const *name, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        say(sentence, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", name[i]);
+    }
+}
+
+/* lull beside another backend: the ratio of throughputs in all workloads that both have. */
+static void conclude_against(const lab_comparison *comparison, const lab_case *other, bool pools,
                              const lab_style *style)
 {
     struct sentence sentence = {.used = 0};
-    const char *label = "";
+    const char *noise[LAB_PAIRS_MAX];
+    size_t noises = 0;
+    bool first = true, real;
 
+    say(&sentence, "%s pools, the throughput of lull is", pools ? "With" : "Without");
     for (size_t i = 0; i < comparison->count; i++) {
         const lab_pair *lull = &comparison->pair[i];
-        const lab_pair *peer = find_pair(comparison, other, lull->off->workload);
-        lab_spread ours, theirs;
+        lab_difference difference;
 
-        if (strcmp(lull->off->backend, "lull") != 0 || peer == NULL) {
+        if (!against(comparison, lull, other->backend, pools, &difference, &real)) {
             continue;
         }
-        label = peer->off->label;
-        ours = lab_field_spread(comparison->plan, pools ? lull->on_index : lull->off_index,
-                                lab_field_throughput);
-        theirs = lab_field_spread(comparison->plan, pools ? peer->on_index : peer->off_index,
-                                  lab_field_throughput);
-        if (ours.count != 0 && theirs.count != 0 && theirs.median > 0) {
-            say(&sentence, "%s %.2f times in %s", sentence.used == 0 ? "" : ",",
-                ours.median / theirs.median, lull->off->workload->name);
+        if (!real) {
+            noise[noises++] = lull->off->workload->name;
+            continue;
         }
+        say(&sentence, "%s %.2f times ", first ? "" : ",", 1 + difference.mean);
+        if (first) {
+            say(&sentence, "that of %s ", other->label);
+        }
+        say(&sentence, "in %s", lull->off->workload->name);
+        first = false;
     }
-    if (sentence.used != 0) {
-        struct sentence whole = {.used = 0};
-
-        say(&whole, "%s, the throughput of lull is%s that of %s.",
-            pools ? "With pools" : "Without pools", sentence.text, label);
-        print(&whole, style);
+    if (noises != 0) {
+        say(&sentence,
+            first ? " that of %s, within noise, in " : "; within noise %s is as fast in ",
+            other->label);
+        say_list(&sentence, noise, noises);
+    }
+    say(&sentence, ".");
+    if (!first || noises != 0) {
+        print(&sentence, style);
     }
 }
 
@@ -237,8 +272,8 @@ void lab_conclude(const lab_comparison *comparison, const lab_style *style)
         const lab_case *one = comparison->pair[i].off;
 
         if (is_first(comparison, i) && strcmp(one->backend, "lull") != 0) {
-            conclude_against(comparison, one->backend, false, style);
-            conclude_against(comparison, one->backend, true, style);
+            conclude_against(comparison, one, false, style);
+            conclude_against(comparison, one, true, style);
         }
     }
     conclude_control(comparison, style);

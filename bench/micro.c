@@ -123,8 +123,6 @@ static bool read_result(FILE *lines, micro_result *result)
             result->wall_ns = value;
         } else if (strcmp(key, "cpu_ns") == 0) {
             result->cpu_ns = value;
-        } else if (strcmp(key, "mark_cpu_ns") == 0) { /* without the sweeping; comes last */
-            result->cpu_ns = value;
         }
     }
     return result->ops != 0;

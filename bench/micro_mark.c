@@ -119,7 +119,7 @@ static const micro_way ways[] = {
 #ifdef HAVE_BDW_GC
     {.name = "Boehm GC, one marker", .run = run_boehm},
 #endif
-    {.name = "Go, one core", .peer = "micro-mark"},
+    {.name = "Go, one core, with its sweep", .peer = "micro-mark"},
 };
 
 int main(int argc, char **argv)

@@ -67,14 +67,17 @@ const lab_workload *lab_workload_find(const lab_backend *backend, const char *na
     return NULL;
 }
 
+#ifdef __GLIBC__
 const char *lab_libc_version(void)
 {
-#ifdef __GLIBC__
     static char version[64];
 
     snprintf(version, sizeof version, "glibc %s", gnu_get_libc_version());
     return version;
-#else
-    return "libc";
-#endif
 }
+#else
+const char *lab_libc_version(void)
+{
+    return "libc";
+}
+#endif

@@ -219,7 +219,7 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
     for (size_t i = 0; i < FIGURES; i++) {
         columns[count++] = figures[i].column;
         if (i == 0) {
-            columns[count++] = (lab_column){"", "least–greatest", false, 3};
+            columns[count++] = (lab_column){"", "min-max", false, 3};
         }
     }
     table = lab_table_new(columns, count);
@@ -230,8 +230,13 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
     fputc('\n', style->out);
     left_out = lab_table_print(table, style);
     if (left_out > 0) {
-        fprintf(style->out, "\n%d more column%s would fit on a wider terminal; --json has all.\n",
-                left_out, left_out == 1 ? "" : "s");
+        char text[128];
+
+        snprintf(text, sizeof text,
+                 "%d more column%s would fit on a wider terminal; --json has all.", left_out,
+                 left_out == 1 ? "" : "s");
+        fputc('\n', style->out);
+        lab_print_wrapped(style, 0, text);
     }
     lab_table_free(table);
 }

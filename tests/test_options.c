@@ -204,6 +204,22 @@ START_TEST(variables_replace_what_the_program_set)
 }
 END_TEST
 
+START_TEST(variables_may_say_the_defaults)
+{
+    given.mode = LULL_MODE_OFF;
+    given.memory_limit = given.heap_max = given.heap_min = 12345;
+    setenv("LULL_MODE", "stop", 1);
+    setenv("LULL_LIMIT", "off", 1);
+    setenv("LULL_HEAP_MAX", "0", 1);
+    setenv("LULL_HEAP_MIN", "off", 1);
+    ck_assert_int_eq(lull__options_resolve(&given, &out), LULL_OK);
+    ck_assert_int_eq(out.mode, LULL_MODE_STOP);
+    ck_assert_uint_eq(out.memory_limit, 0);
+    ck_assert_uint_eq(out.heap_max, 0);
+    ck_assert_uint_eq(out.heap_min, 0);
+}
+END_TEST
+
 START_TEST(variables_count_without_options_too)
 {
     setenv("LULL_PERCENT", "33", 1);
@@ -376,6 +392,7 @@ int main(void)
     tcase_add_test(program, the_bounds_themselves_are_allowed);
     tcase_add_test(environment, variables_override_options);
     tcase_add_test(environment, variables_replace_what_the_program_set);
+    tcase_add_test(environment, variables_may_say_the_defaults);
     tcase_add_test(environment, variables_count_without_options_too);
     tcase_add_test(environment, sizes_are_read);
     tcase_add_test(environment, sizes_that_say_nothing_are_refused);

@@ -21,9 +21,10 @@ typedef struct lull_pool lull_pool;
 /* Makes an object when the pool is empty; NULL makes lull_pool_get return NULL. It may allocate
  * from the heap and use other pools. */
 typedef void *(*lull_pool_new_fn)(lull_thread *t, void *arg);
-/* Makes an object clean before it is kept; runs in put, calls nothing of this library. If it does
- * all the same: lull_alloc fails with LULL_E_STATE, and an object put into a pool that has a reset
- * callback is dropped, with LULL_E_STATE in lull_error(). */
+/* Makes an object clean before it is kept; runs in put, calls nothing of this library. Should it all
+ * the same, lull_alloc fails with LULL_E_STATE once the thread's cache is empty, for want of a
+ * collection, and an object put into a pool with a reset callback is dropped, with LULL_E_STATE in
+ * lull_error(). */
 typedef void (*lull_pool_reset_fn)(void *object, void *arg);
 
 typedef struct lull_pool_options {
@@ -33,8 +34,8 @@ typedef struct lull_pool_options {
     lull_pool_new_fn make;    /* or this makes them */
     lull_pool_reset_fn reset; /* may be NULL */
     void *arg;                /* for make and reset */
-    size_t max_idle; /* objects kept at most, 0: no bound; beside them each thread keeps up to
-                               two magazines of its own, and never more than max_idle */
+    size_t max_idle;          /* objects kept at most, 0: no bound; beside them each thread keeps
+                                 up to two magazines of its own, and never more than max_idle */
 } lull_pool_options;
 
 /* Creates a pool; it lives until lull_pool_destroy or its heap's end.

@@ -15,17 +15,23 @@ const (
 
 type message [windowBytes]byte
 
-func newMessage(fill byte) *message {
-	m := new(message)
-	for i := range m {
-		m[i] = fill
+// push puts a new message in a place of the ring and gives the oldest back.
+func push(w *worker, messages *pool[message], place **message, fill byte) {
+	m := messages.take(w)
+	m[0] = fill
+	for n := 1; n < len(m); n *= 2 { // Go has no memset but for zero; this is the fastest
+		copy(m[n:], m[:n])
 	}
-	return m
+	if oldest := *place; oldest != nil {
+		messages.give(w, oldest)
+	}
+	*place = m
 }
 
 func init() { register("window", runWindow) }
 
 func runWindow(c *config, m *meter) (*result, error) {
+	messages := newPool[message](c)
 	m.start()
 	r, err := runWorkers(c, func(w *worker) error {
 		ring := make([]*message, w.share(c.scaled(windowKept, 100)))
@@ -33,7 +39,7 @@ func runWindow(c *config, m *meter) (*result, error) {
 		at := 0
 		for n := uint64(0); n < w.ops; n++ {
 			begin := time.Now()
-			ring[at] = newMessage(byte(n))
+			push(w, messages, &ring[at], byte(n))
 			w.timed(uint64(time.Since(begin)))
 			if at++; at == len(ring) {
 				at = 0
@@ -41,8 +47,9 @@ func runWindow(c *config, m *meter) (*result, error) {
 		}
 		for _, kept := range ring {
 			w.checksum = mix(w.checksum, uint64(kept[0])<<8|uint64(kept[windowBytes-1]))
+			messages.give(w, kept)
 		}
-		w.directObjects = w.ops + 1
+		w.directObjects = 1
 		return nil
 	})
 	m.stop()
