@@ -247,7 +247,7 @@ size_t lull_good_size(size_t bytes)
 /* Whether `word` points into an object of the heap. */
 static bool is_object(lull_thread *t, uintptr_t word)
 {
-    struct lull__slot slot = lull__resolve(t->heap, lull__untag(t->heap, word));
+    struct lull__slot slot = lull__resolve(t->heap, lull__address(t->heap, word));
 
     return slot.state != NULL && lull__state_load(slot.state) != LULL__FREE;
 }
@@ -297,7 +297,7 @@ lull_ephemeron *lull_ephemeron_new(lull_thread *t, void *key, void *value)
 lull_object_info lull_object_of(lull_heap *heap, uintptr_t word)
 {
     lull_object_info info = {NULL, 0, NULL};
-    struct lull__slot slot = lull__resolve(heap, lull__untag(heap, word));
+    struct lull__slot slot = lull__resolve(heap, lull__address(heap, word));
 
     if (slot.state == NULL || lull__state_load(slot.state) == LULL__FREE) {
         return info;

@@ -20,13 +20,13 @@
 
 #define SWEEP_FOR_ONE 48 /* spans a thread sweeps for itself before it takes new blocks */
 
-/* A span that a cache held while marking ended is unswept, whatever list is meant: the lock is
- * what lull__central_begin_sweep took after it changed the epoch (.inv.swept). */
+/* A span that a cache held while its cell's others were given to be swept is unswept, whatever list
+ * is meant (.inv.swept). One made meanwhile may be ahead of the cell. */
 static void give_to(lull_heap *heap, struct lull__cell *cell, struct lull__span_list *list,
                     struct lull__span *span)
 {
     pthread_mutex_lock(&cell->lock);
-    if (LULL__UNLIKELY(span->epoch != lull__sweep_epoch(heap))) {
+    if (LULL__UNLIKELY((int8_t)(cell->epoch - span->epoch) > 0)) {
         list = &cell->todo;
         atomic_fetch_add_explicit(&heap->unswept, 1, memory_order_relaxed);
     }
@@ -137,29 +137,29 @@ struct lull__span *lull__central_take(lull_heap *heap, struct lull__cell *cell)
     return span;
 }
 
-static size_t begin_sweep_cell(struct lull__cell *cell)
+/* Under the lock, and counted before they can be popped: the worker may still be on its last round
+ * for the cycle before. */
+static void begin_sweep_cell(lull_heap *heap, struct lull__cell *cell)
 {
     pthread_mutex_lock(&cell->lock);
     LULL_ASSERT_VALUES(cell->todo.head == NULL, cell->class_index, cell->spans);
+    /* relaxed: the lock orders it for who pops; who waits for 0 has seen the cycle end */
+    atomic_fetch_add_explicit(&heap->unswept, (uint32_t)cell->spans, memory_order_relaxed);
     lull__span_splice(&cell->todo, &cell->avail);
     lull__span_splice(&cell->todo, &cell->full);
-    size_t spans = cell->spans;
+    cell->epoch = lull__sweep_epoch(heap);
     pthread_mutex_unlock(&cell->lock);
-    return spans;
 }
 
 void lull__central_begin_sweep(lull_heap *heap)
 {
     /* acquire: pairs with the release in layout.c's add_cell */
     uint32_t cells = atomic_load_explicit(&heap->cell_count, memory_order_acquire);
-    size_t spans = 0;
 
-    /* relaxed: the cells' locks order it */
+    /* relaxed: the cells' locks, and for spans in caches the handshake to come, order it */
     atomic_fetch_add_explicit(&heap->sweep_epoch, 1, memory_order_relaxed);
-    spans += begin_sweep_cell(&heap->large);
+    begin_sweep_cell(heap, &heap->large);
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
-        spans += begin_sweep_cell(&heap->cells[i]);
+        begin_sweep_cell(heap, &heap->cells[i]);
     }
-    /* what others gave back unswept meanwhile is counted already */
-    atomic_fetch_add_explicit(&heap->unswept, (uint32_t)spans, memory_order_relaxed);
 }

@@ -21,40 +21,20 @@ void lull__ephemeron_init(lull_heap *heap)
     all->capacity = LULL__EPHEMERON_BUCKETS;
 }
 
-void lull__ephemeron_finish(lull_heap *heap)
+/* Back to the buckets that are always there. */
+static void reset_table(struct lull__ephemerons *all)
 {
-    struct lull__ephemerons *all = &heap->ephemerons;
-
     if (all->bucket != all->first) {
         lull__os_unmap(all->bucket, all->capacity * sizeof *all->bucket);
     }
-    pthread_mutex_destroy(&all->lock);
+    all->bucket = all->first;
+    all->capacity = LULL__EPHEMERON_BUCKETS;
 }
 
-/* As many buckets as ephemerons, where memory can be had; fewer only cost time. The table is
- * empty. */
-static void grow_table(struct lull__ephemerons *all)
+void lull__ephemeron_finish(lull_heap *heap)
 {
-    size_t made = atomic_load_explicit(&all->made, memory_order_relaxed);
-    size_t capacity = all->capacity;
-
-    while (capacity < made && capacity < (size_t)1 << 22) {
-        capacity *= 2;
-    }
-    if (capacity == all->capacity) {
-        return;
-    }
-    size_t page = LULL__OS_PAGE / sizeof *all->bucket;
-    capacity = lull__max(capacity, page);
-    struct lull_ephemeron **bucket = lull__os_map(capacity * sizeof *bucket);
-    if (bucket == NULL) {
-        return;
-    }
-    if (all->bucket != all->first) {
-        lull__os_unmap(all->bucket, all->capacity * sizeof *bucket);
-    }
-    all->bucket = bucket;
-    all->capacity = capacity;
+    reset_table(&heap->ephemerons);
+    pthread_mutex_destroy(&heap->ephemerons.lock);
 }
 
 static struct lull_ephemeron **bucket_of(struct lull__ephemerons *all, const uint8_t *state)
@@ -66,7 +46,40 @@ static struct lull_ephemeron **bucket_of(struct lull__ephemerons *all, const uin
 
 static struct lull__slot key_slot(const lull_heap *heap, const struct lull_ephemeron *e)
 {
-    return lull__resolve(heap, lull__untag(heap, e->key));
+    return lull__resolve(heap, lull__address(heap, e->key));
+}
+
+static void push(struct lull__ephemerons *all, struct lull_ephemeron *e, const uint8_t *state)
+{
+    struct lull_ephemeron **bucket = bucket_of(all, state);
+
+    e->chain = *bucket;
+    *bucket = e;
+}
+
+/* As many buckets as ephemerons wait, or more, where memory can be had; fewer only cost time. */
+static void grow_table(lull_heap *heap)
+{
+    struct lull__ephemerons *all = &heap->ephemerons;
+    struct lull__ephemerons old = {.bucket = all->bucket, .capacity = all->capacity};
+    size_t capacity = lull__max(all->capacity * 4, LULL__OS_PAGE / sizeof *all->bucket);
+    struct lull_ephemeron **bucket = lull__os_map(capacity * sizeof *bucket);
+
+    if (bucket == NULL) {
+        return;
+    }
+    all->bucket = bucket;
+    all->capacity = capacity;
+    for (size_t i = 0; i < old.capacity; i++) {
+        while (old.bucket[i] != NULL) {
+            struct lull_ephemeron *e = old.bucket[i];
+            old.bucket[i] = e->chain;
+            push(all, e, key_slot(heap, e).state);
+        }
+    }
+    if (old.bucket != all->first) {
+        lull__os_unmap(old.bucket, old.capacity * sizeof *bucket);
+    }
 }
 
 void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state)
@@ -79,6 +92,7 @@ void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state)
         struct lull_ephemeron *e = *link;
         if (key_slot(m->heap, e).state == state) {
             *link = e->chain;
+            all->waiting--;
             lull__mark_word(m, (uintptr_t)e->value);
         } else {
             link = &e->chain;
@@ -98,6 +112,7 @@ void lull__ephemeron_recover(struct lull__marker *m)
             struct lull__slot key = key_slot(m->heap, e);
             if (lull__mark_reached(m, &key)) {
                 *link = e->chain;
+                all->waiting--;
                 lull__mark_word(m, (uintptr_t)e->value);
             } else {
                 link = &e->chain;
@@ -116,10 +131,11 @@ static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
         return;
     }
     if (lull__mark_missed(m, &key)) {
-        struct lull_ephemeron **bucket = bucket_of(all, key.state);
-        e->chain = *bucket;
-        *bucket = e;
+        push(all, e, key.state);
         lull__state_store(key.state, LULL__KEY);
+        if (++all->waiting > all->capacity) {
+            grow_table(m->heap);
+        }
     } else {
         lull__mark_word(m, (uintptr_t)e->value);
     }
@@ -191,7 +207,7 @@ size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
     struct lull__ephemerons *all = &heap->ephemerons;
     size_t cleared = 0;
 
-    for (size_t i = 0; i < all->capacity; i++) {
+    for (size_t i = 0; i < all->capacity && all->waiting != 0; i++) {
         while (all->bucket[i] != NULL) {
             struct lull_ephemeron *e = all->bucket[i];
             all->bucket[i] = e->chain;
@@ -199,10 +215,11 @@ size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
             e->key = 0;
             e->value = NULL;
             e->chain = NULL;
+            all->waiting--;
             cleared++;
         }
     }
-    grow_table(all);
+    reset_table(all);
     return cleared;
 }
 

@@ -156,7 +156,7 @@ static int set_locked(struct lull__finalizers *f, void *object, lull_finalizer_f
 int lull_finalizer_set(lull_thread *t, void *object, lull_finalizer_fn fn, void *arg)
 {
     lull_heap *heap = t->heap;
-    struct lull__slot slot = lull__resolve(heap, lull__untag(heap, (uintptr_t)object));
+    struct lull__slot slot = lull__resolve(heap, lull__address(heap, (uintptr_t)object));
 
     if (slot.state == NULL || lull__state_load(slot.state) == LULL__FREE) {
         return lull__fail(LULL_E_INVALID, "%p is no object of this heap", object);

@@ -48,7 +48,7 @@ static void blacken(lull_thread *t, uintptr_t word)
 
 void lull__grey_shade(lull_thread *t, uintptr_t word)
 {
-    uintptr_t address = lull__untag(t->heap, word);
+    uintptr_t address = lull__address(t->heap, word);
     struct lull__slot slot = lull__resolve(t->heap, address);
 
     if (!is_white(t->heap, &slot)) {

@@ -169,6 +169,7 @@ struct lull__cell {
     uint32_t class_index; /* LULL__CLASSES for the cell of large objects */
     uint32_t slot_size;   /* bytes; 0 for the cell of large objects */
     size_t spans;         /* in the three lists */
+    uint8_t epoch;        /* low bits of heap->sweep_epoch when the lists were given to be swept */
 } LULL__ALIGNED(LULL__CACHE_LINE);
 
 /* The free runs of one kind of memory, by length: exact to 63 blocks, the rest in the last. */
@@ -365,6 +366,7 @@ struct lull__ephemerons {
     pthread_mutex_t lock;           /* of the buckets: several markers reach keys at once */
     struct lull_ephemeron **bucket; /* `first`, or a mapping */
     size_t capacity;                /* a power of two */
+    size_t waiting;                 /* in the buckets; likewise under lock */
     struct lull_ephemeron *first[LULL__EPHEMERON_BUCKETS];
     _Atomic size_t made;            /* ephemerons ever made */
 };
@@ -545,13 +547,24 @@ struct lull__slot {
     const struct lull__block *block; /* of the word; NULL: no object can be here */
 };
 
-/* Whether a word of the heap can be an address at all, and which. */
+/* Whether a word of an object can be an address at all, and which. */
 LULL__INLINE uintptr_t lull__untag(const lull_heap *heap, uintptr_t word)
 {
     if (LULL__UNLIKELY(heap->tagged)) {
         return (word & heap->options.tag_mask) == heap->options.tag_value
                    ? word & heap->options.pointer_mask
                    : 0;
+    }
+    return word;
+}
+
+/* The address that a word of the program's stands for: of a root, a callback, an argument. It may
+ * be a plain address, as allocation returns it, as well as a tagged one. */
+LULL__INLINE uintptr_t lull__address(const lull_heap *heap, uintptr_t word)
+{
+    if (LULL__UNLIKELY(heap->tagged) &&
+        (word & heap->options.tag_mask) == heap->options.tag_value) {
+        return word & heap->options.pointer_mask;
     }
     return word;
 }

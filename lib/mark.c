@@ -368,9 +368,18 @@ static void prepare(struct lull__marker *m)
     }
 }
 
-static void tracer_range(lull_tracer *tracer, const uintptr_t *start, const uintptr_t *end)
+LULL__NO_SANITIZE static void tracer_range(lull_tracer *tracer, const uintptr_t *start,
+                                           const uintptr_t *end)
 {
-    scan_words((struct lull__marker *)(void *)tracer, start, end);
+    struct lull__marker *m = (struct lull__marker *)(void *)tracer;
+
+    if (!m->heap->tagged) {
+        scan_words(m, start, end);
+        return;
+    }
+    for (; start < end; start++) {
+        lull__mark_word(m, *start);
+    }
 }
 
 /* ---- assists ---- */
@@ -653,12 +662,12 @@ struct lull__marker *lull__mark_begin(lull_heap *heap)
 void lull__mark_word(struct lull__marker *m, uintptr_t word)
 {
     make_room(m, 1);
-    push(m, lull__untag(m->heap, word));
+    push(m, lull__address(m->heap, word));
 }
 
 void lull__mark_range(struct lull__marker *m, const void *start, const void *end)
 {
-    scan_words(m, start, end);
+    tracer_range(&m->tracer, start, end);
 }
 
 void lull__mark_drain(lull_heap *heap, uint32_t markers)

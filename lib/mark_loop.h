@@ -185,8 +185,8 @@ LULL__INLINE bool lull__loop_flush(struct lull__loop *l, struct lull__marker *m,
     for (unsigned i = 0; i < LULL__RING; i++) {
         struct lull__edge edge = lull__loop_exchange(l, m, lull__no_edge);
         lull__loop_visit(l, m, &edge, tagged);
-        if (l->count != 0) {
-            return true;
+        if (l->count != 0 || m->chunk->next != NULL) {
+            return true; /* an object may have filled a chunk and left nothing in the next one */
         }
     }
     return false;

@@ -62,12 +62,12 @@ static bool grow_stack(struct verifier *v)
     return true;
 }
 
-/* The object a word points into, found by division; false: none. */
-static bool object_of(const struct verifier *v, uintptr_t word, char **base, size_t *bytes,
+/* The object an address points into, found by division; false: none. */
+static bool object_of(const struct verifier *v, uintptr_t address, char **base, size_t *bytes,
                       uint8_t *state)
 {
     const struct lull__pages *pages = &v->heap->pages;
-    uintptr_t offset = lull__untag(v->heap, word) - (uintptr_t)pages->range;
+    uintptr_t offset = address - (uintptr_t)pages->range;
 
     if (offset >= pages->top * LULL__BLOCK) {
         return false;
@@ -89,13 +89,13 @@ static bool object_of(const struct verifier *v, uintptr_t word, char **base, siz
     return *state != LULL__FREE;
 }
 
-LULL__NO_SANITIZE static void visit_word(struct verifier *v, const uintptr_t *field)
+static void visit_address(struct verifier *v, const uintptr_t *field, uintptr_t address)
 {
     char *base;
     size_t bytes;
     uint8_t state;
 
-    if (!object_of(v, *field, &base, &bytes, &state) || (v->lenient && state != v->black)) {
+    if (!object_of(v, address, &base, &bytes, &state) || (v->lenient && state != v->black)) {
         return;
     }
     uint8_t *visited = &v->visited[(size_t)(base - v->heap->pages.range) / LULL__GRANULE];
@@ -111,11 +111,19 @@ LULL__NO_SANITIZE static void visit_word(struct verifier *v, const uintptr_t *fi
     }
 }
 
+/* A word of an object. */
+static void visit_word(struct verifier *v, const uintptr_t *field)
+{
+    visit_address(v, field, lull__untag(v->heap, *field));
+}
+
 LULL__NO_SANITIZE static void visit_range(lull_tracer *tracer, const uintptr_t *start,
                                           const uintptr_t *end)
 {
+    struct verifier *v = (struct verifier *)(void *)tracer;
+
     for (; start < end; start++) {
-        visit_word((struct verifier *)(void *)tracer, start);
+        visit_address(v, start, lull__address(v->heap, *start));
     }
 }
 
@@ -125,7 +133,9 @@ static void follow_layout(struct verifier *v, const struct lull__layout *layout,
     uintptr_t *words = (uintptr_t *)(void *)base;
 
     if (layout->kind == LULL__KIND_CONSERVATIVE) {
-        visit_range(&v->tracer, words, words + bytes / sizeof *words);
+        for (size_t i = 0; i < bytes / sizeof *words; i++) {
+            visit_word(v, &words[i]);
+        }
     } else if (layout->kind == LULL__KIND_CUSTOM) {
         layout->trace(&v->tracer, base, bytes, layout->trace_arg);
     } else if (layout->kind == LULL__KIND_RECORD || layout->kind == LULL__KIND_PATTERN) {
@@ -166,13 +176,13 @@ static void follow_all(struct verifier *v)
     }
 }
 
-static bool was_visited(const struct verifier *v, uintptr_t word)
+static bool was_visited(const struct verifier *v, uintptr_t address)
 {
     char *base;
     size_t bytes;
     uint8_t state;
 
-    return !object_of(v, word, &base, &bytes, &state) ||
+    return !object_of(v, address, &base, &bytes, &state) ||
            v->visited[(size_t)(base - v->heap->pages.range) / LULL__GRANULE];
 }
 
@@ -186,9 +196,9 @@ static bool follow_ephemerons(struct verifier *v, struct lull__span *span)
         struct lull_ephemeron *e =
             (struct lull_ephemeron *)(void *)(start + (size_t)i * span->cell->slot_size);
         if (was_visited(v, (uintptr_t)e) && lull__span_states(v->heap, span)[i] == v->black &&
-            e->key != 0 && was_visited(v, e->key)) {
+            e->key != 0 && was_visited(v, lull__address(v->heap, e->key))) {
             v->holder = e;
-            visit_word(v, (uintptr_t *)&e->value);
+            visit_range(&v->tracer, (uintptr_t *)&e->value, (uintptr_t *)&e->value + 1);
             any |= v->depth != 0;
             follow_all(v);
         }

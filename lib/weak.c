@@ -15,12 +15,12 @@ static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__s
     size_t cleared = 0;
 
     for (uint32_t i = 0; i < span->slots; i++) {
-        if (lull__state_load(&states[i]) != m->black) {
-            continue;
+        if (lull__state_load(&states[i]) == LULL__FREE) {
+            continue; /* those not reached too: a finalizer may revive them, but not their targets */
         }
         struct lull_weak *weak =
             (struct lull_weak *)(void *)(start + (size_t)i * span->cell->slot_size);
-        struct lull__slot target = lull__resolve(heap, lull__untag(heap, weak->target));
+        struct lull__slot target = lull__resolve(heap, lull__address(heap, weak->target));
         if (lull__mark_missed(m, &target)) {
             __atomic_store_n(&weak->target, 0, __ATOMIC_RELAXED);
             cleared++;
@@ -64,7 +64,7 @@ uintptr_t lull__weak_shade(lull_thread *t, uintptr_t word)
  * snapshot it is white still, and the word read a root of the snapshot. */
 static bool is_reached(const lull_heap *heap, uintptr_t word)
 {
-    struct lull__slot slot = lull__resolve(heap, lull__untag(heap, word));
+    struct lull__slot slot = lull__resolve(heap, lull__address(heap, word));
 
     /* relaxed: the phase that was read before orders it */
     return slot.state == NULL ||

@@ -4,8 +4,8 @@
 
 #include "mark.h"
 
-/* Clears every reached weak reference whose target was not reached; returns how many. After the
- * drains of all but finalizers. */
+/* Clears every weak reference whose target was not reached; returns how many. After the drains of
+ * all but finalizers. */
 size_t lull__weak_clear(lull_heap *heap, struct lull__marker *m);
 
 /* Reads a word that does not keep its object alive: the word, whose object does live from then on,

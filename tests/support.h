@@ -7,6 +7,18 @@
 
 #include <lull.h>
 
+/* Under a sanitizer everything is slower, and memory dearer. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SUPPORT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SUPPORT_SANITIZED 1
+#endif
+#endif
+#ifndef SUPPORT_SANITIZED
+#define SUPPORT_SANITIZED 0
+#endif
+
 /* `rounds`, times LULL_TEST_ROUNDS where that is set: whoever has a night to spare may use it. */
 static inline size_t support_rounds(size_t rounds)
 {

@@ -8,12 +8,7 @@
 #include "scarce.h"
 #include "support.h"
 
-/* The sanitizers' shadows cost memory and time. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MANY 1000000
-#else
-#define MANY 10000000
-#endif
+#define MANY (SUPPORT_SANITIZED ? 1000000 : 10000000)
 
 static lull_heap *heap;
 static lull_thread *t;

@@ -60,7 +60,8 @@ typedef struct lull_options {
     int trace;               /* nonzero: one line a cycle on stderr. LULL_TRACE=1 */
     uintptr_t pointer_mask;  /* bits of a heap word that are address; default all */
     uintptr_t tag_mask;      /* a word is a pointer only if (word & tag_mask) == tag_value; */
-    uintptr_t tag_value;     /* default 0 and 0: every word may be one */
+    uintptr_t tag_value;     /* default 0 and 0: every word may be one. Roots, what callbacks
+                                report, and arguments may be plain addresses as well */
     lull_no_memory_fn no_memory; /* may be NULL */
     void *no_memory_arg;
 } lull_options;
