@@ -186,6 +186,7 @@ static void on_signal(int signal)
 
     (void)signal;
     for (lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
+        atomic_store_explicit(&t->signalled, 0, memory_order_relaxed);
         hold_signalled(t);
     }
     errno = saved;
@@ -242,14 +243,24 @@ static uint32_t count_running(lull_heap *heap)
     return count;
 }
 
+/* One at a time: signals to a thread that has them blocked would pile up, and what may be pending
+ * is limited for all processes of a user together. */
+static void send_signal(lull_thread *t, int signal, uint64_t waited_ns)
+{
+    /* relaxed: only the signal itself orders anything */
+    if (atomic_exchange_explicit(&t->signalled, 1, memory_order_relaxed) == 0) {
+        pthread_kill(t->pthread, signal);
+        lull__emit(&t->heap->events, signal_stop, t->number, waited_ns);
+    }
+}
+
 static void signal_running(lull_heap *heap, uint64_t waited_ns)
 {
     int signal = atomic_load_explicit(&stop_signal, memory_order_relaxed);
 
     for (lull_thread *t = heap->threads; t != NULL && signal > 0; t = t->next) {
         if (t->kind == LULL_STACK_CONSERVATIVE && running(t)) {
-            pthread_kill(t->pthread, signal);
-            lull__emit(&heap->events, signal_stop, t->number, waited_ns);
+            send_signal(t, signal, waited_ns);
         }
     }
 }

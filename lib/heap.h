@@ -266,6 +266,7 @@ struct lull_thread {
     uint32_t number;         /* from 1; that of a detached thread is not used again */
     uint32_t kind;           /* lull_stack_kind */
     _Atomic uint32_t state;  /* enum lull__thread_state */
+    _Atomic uint32_t signalled; /* the stop signal is on its way to it */
     volatile uint32_t in_library; /* depth of slow paths; written by the thread, read by its own
                                      signal handler: volatile suffices */
     uint32_t user_blocked;   /* inside lull_blocking_begin/end; the thread's own */

@@ -58,10 +58,10 @@ static inline lull_stats support_stats(lull_heap *heap)
 }
 
 /* An assertion for inner loops: Check's own tell their runner of each success. */
-#define ensure(x, ...)                                                                             \
+#define ensure(x, format, ...)                                                                     \
     do {                                                                                           \
         if (!(x)) {                                                                                \
-            ck_abort_msg(#x ": " __VA_ARGS__);                                                     \
+            ck_abort_msg("%s: " format, #x, ##__VA_ARGS__);                                        \
         }                                                                                          \
     } while (0)
 
