@@ -359,8 +359,7 @@ static void signal_missing(lull_heap *heap, uint64_t number, uint64_t waited_ns)
     for (lull_thread *t = heap->threads; t != NULL && signal > 0; t = t->next) {
         if (t->kind == LULL_STACK_CONSERVATIVE && running(t) &&
             atomic_load_explicit(&t->handshake, memory_order_relaxed) != number) {
-            pthread_kill(t->pthread, signal);
-            lull__emit(&heap->events, signal_stop, t->number, waited_ns);
+            send_signal(t, signal, waited_ns);
         }
     }
 }
