@@ -264,7 +264,7 @@ lull_weak *lull_weak_new(lull_thread *t, void *target)
         lull__fail(LULL_E_INVALID, "%p is no object of this heap", target);
     }
     if (weak != NULL) {
-        weak->target = (uintptr_t)target;
+        __atomic_store_n(&weak->target, (uintptr_t)target, __ATOMIC_RELAXED);
         atomic_fetch_add_explicit(&t->heap->weak_count, 1, memory_order_relaxed);
     }
     lull_frame_pop(t, &frame.head);

@@ -20,8 +20,9 @@ static bool behind(const lull_heap *heap)
     size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
 
     /* allocated / headroom > marked / expected, without dividing */
-    return (double)allocated * (double)heap->mark_expected_bytes >
-           (double)marked * (double)heap->mark_headroom_bytes;
+    size_t expected = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed);
+    size_t headroom = atomic_load_explicit(&heap->mark_headroom_bytes, memory_order_relaxed);
+    return (double)allocated * (double)expected > (double)marked * (double)headroom;
 }
 
 void lull__assist(lull_thread *t)

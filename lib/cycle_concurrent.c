@@ -132,9 +132,11 @@ static void begin_assists(struct lull__cycle *c)
     uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
 
     /* relaxed, all: estimates */
-    heap->mark_expected_bytes = lull__max(live + since / 4, LULL__MIB);
-    heap->mark_headroom_bytes =
-        lull__max(c->goal_bytes > live + since ? c->goal_bytes - live - since : 0, LULL__MIB);
+    size_t headroom = c->goal_bytes > live + since ? c->goal_bytes - live - since : 0;
+    atomic_store_explicit(&heap->mark_expected_bytes, lull__max(live + since / 4, LULL__MIB),
+                          memory_order_relaxed);
+    atomic_store_explicit(&heap->mark_headroom_bytes, lull__max(headroom, LULL__MIB),
+                          memory_order_relaxed);
     atomic_store_explicit(&heap->cycle_begin_bytes, live + since, memory_order_relaxed);
     atomic_store_explicit(&heap->marked_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&heap->marking, true, memory_order_release);

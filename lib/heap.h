@@ -512,8 +512,8 @@ struct lull_heap {
     _Atomic uint32_t weak_phase; /* enum lull__weak_phase */
     _Atomic bool marking;        /* a concurrent cycle marks: allocation may have to assist */
     _Atomic size_t marked_bytes; /* in the present cycle so far */
-    size_t mark_expected_bytes;  /* what the present cycle will mark, a guess; set at its begin */
-    size_t mark_headroom_bytes;  /* what may be allocated while it does; set at its begin */
+    _Atomic size_t mark_expected_bytes;  /* what the present cycle will mark, a guess; set at its begin */
+    _Atomic size_t mark_headroom_bytes;  /* what may be allocated while it does; set at its begin */
     _Atomic uint64_t cycle_begin_bytes; /* heap bytes when marking began */
     _Atomic size_t stack_bytes;  /* of threads, scanned in the present cycle's snapshot */
     struct lull__collector collector;

@@ -104,8 +104,9 @@ void lull__phase_count(struct lull__cycle *c)
 
 static size_t metadata_bytes(lull_heap *heap)
 {
+    pthread_mutex_lock(&heap->pages.lock);
     size_t top = heap->pages.top;
-
+    pthread_mutex_unlock(&heap->pages.lock);
     return top * (sizeof(struct lull__block) + sizeof(struct lull__span)) +
            atomic_load_explicit(&heap->states.bytes, memory_order_relaxed) +
            atomic_load_explicit(&heap->queue.bytes, memory_order_relaxed);

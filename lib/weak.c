@@ -20,11 +20,13 @@ static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__s
         }
         struct lull_weak *weak =
             (struct lull_weak *)(void *)(start + (size_t)i * span->cell->slot_size);
-        struct lull__slot target = lull__resolve(heap, lull__address(heap, weak->target));
-        if (lull__mark_missed(m, &target)) {
-            __atomic_store_n(&weak->target, 0, __ATOMIC_RELAXED);
-            cleared++;
-        }
+        /* relaxed: it is written once, by who makes it; exchanged, since that may be now, and what
+         * was read before an old word of the slot */
+        uintptr_t word = __atomic_load_n(&weak->target, __ATOMIC_RELAXED);
+        struct lull__slot target = lull__resolve(heap, lull__address(heap, word));
+        cleared += lull__mark_missed(m, &target) &&
+                   __atomic_compare_exchange_n(&weak->target, &word, 0, false, __ATOMIC_RELAXED,
+                                               __ATOMIC_RELAXED);
     }
     return cleared;
 }
