@@ -8,7 +8,7 @@
 #include "span.h"
 #include "thread.h"
 
-static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__span *span)
+LULL__NO_SANITIZE static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__span *span)
 {
     const uint8_t *states = lull__span_states(heap, span);
     char *start = lull__span_start(heap, span);
