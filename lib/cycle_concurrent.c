@@ -114,6 +114,12 @@ static void set_weak_phase(lull_heap *heap, enum lull__weak_phase phase)
     atomic_store_explicit(&heap->weak_phase, phase, memory_order_release);
 }
 
+/* The program runs too: half of the processors mark, one at least. */
+static uint32_t markers_beside(const struct lull__cycle *c)
+{
+    return (uint32_t)lull__min(c->markers, lull__max(lull__os_processors() / 2, 1));
+}
+
 /* H1 */
 static void raise(struct lull__cycle *c)
 {
@@ -232,6 +238,7 @@ void lull__cycle_concurrent(lull_heap *heap, enum lull__cycle_reason reason)
     struct lull__cycle c = {.heap = heap, .reason = reason};
 
     lull__phase_begin(&c);
+    c.markers = markers_beside(&c);
     raise(&c);
     struct lull__marker *m = take_snapshot(&c);
     mark(&c, m);

@@ -114,8 +114,10 @@ static size_t metadata_bytes(lull_heap *heap)
 
 void lull__phase_set_goal(lull_heap *heap)
 {
-    uint64_t trigger = heap->options.mode == LULL_MODE_OFF ? LULL__PACER_NEVER
-                                                           : lull__pacer_trigger(&heap->pacer);
+    lull_mode mode = heap->options.mode;
+    bool beside = mode == LULL_MODE_CONCURRENT || mode == LULL_MODE_INCREMENTAL;
+    uint64_t trigger = mode == LULL_MODE_OFF ? LULL__PACER_NEVER
+                                             : lull__pacer_trigger(&heap->pacer, beside);
 
     /* relaxed: a number that allocation compares with */
     atomic_store_explicit(&heap->trigger_bytes, trigger, memory_order_relaxed);
@@ -139,6 +141,7 @@ void lull__phase_pace(struct lull__cycle *c)
         .allocated_bytes = c->counted_bytes,
         .elapsed_ns = now_ns - heap->last_cycle_end_ns,
         .held_ns = c->held_ns,
+        .beside_bytes = c->black_bytes,
     };
 
     lull__emit(&heap->events, metadata, 0, metadata, found.system_bytes);
