@@ -39,19 +39,20 @@ static double least_capacity(const lab_plan *plan, size_t index)
     return least;
 }
 
-/* Gives each open-loop workload one rate for all its cases. */
+/* Gives each open-loop workload one rate for all its cases. Where none could be found out it stays
+ * 0: then a run goes by its own capacity, if it gets that far. */
 static void set_rates(lab_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const lab_case *one = &plan->cases[i];
         double rate;
 
-        if ((one->workload->traits & LAB_HAS_RATE) == 0 || one->params.rate > 0) {
+        if ((one->workload->traits & LAB_HAS_RATE) == 0 || one->params.rate > 0 ||
+            (i > 0 && one[-1].workload == one->workload)) {
             continue;
         }
         lab_progress_step(0, "finding a rate of requests that every backend can serve");
-        rate = least_capacity(plan, i) * LOAD;
-        rate = rate < 1 ? 1 : (double)(int64_t)rate;
+        rate = (double)(int64_t)(least_capacity(plan, i) * LOAD);
         for (size_t j = i; j < plan->count; j++) {
             if (plan->cases[j].workload == one->workload) {
                 plan->cases[j].params.rate = rate;

@@ -47,7 +47,9 @@ void lab_magazine_spill(struct lab_magazine *magazine, struct lab_depot *depot, 
 void lab_magazine_retire(struct lab_magazine *magazine, struct lab_depot *depot, lab_grow_fn grow)
 {
     pthread_mutex_lock(&depot->lock);
-    move_to_depot(magazine, depot, grow, magazine->count);
+    if (magazine->count != 0) {
+        move_to_depot(magazine, depot, grow, magazine->count);
+    }
     depot->gets += magazine->gets;
     depot->misses += magazine->misses;
     depot->puts += magazine->puts;

@@ -157,5 +157,7 @@ int lab_measure(const lab_backend *backend, const lab_workload *workload, const 
         lab_measure_end(&run);
     }
     result->peak_rss_bytes = peak_rss_bytes();
+    backend->detach(run.main);
+    backend->close(run.heap);
     return status;
 }

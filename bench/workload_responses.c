@@ -20,6 +20,7 @@
 #define STRIPES 256            /* locks of the session table */
 #define CLOSED_REQUESTS 140000 /* of the first part, all workers together */
 #define OPEN_REQUESTS 70000    /* of the second */
+#define LONGEST_S 60           /* of the part with arrivals, where no rate is given */
 #define LOAD 0.4               /* of the capacity, where no rate is given */
 #define SESSION_BYTES 1536     /* room for what is written of a session under its lock */
 #define ITEMS_MAX 6
@@ -382,8 +383,11 @@ static int run_closed(lab_run *run, struct setup *setup, uint64_t total)
 
 static int run_open(lab_run *run, struct setup *setup, uint64_t total)
 {
-    double rate =
-        run->params->rate > 0 ? run->params->rate : LOAD * (double)run->result->capacity_ops_s;
+    /* where the capacity was measured while the machine was busy elsewhere, an end in sight */
+    double least = (double)total / LONGEST_S;
+    double rate = run->params->rate > 0
+                      ? run->params->rate
+                      : fmax(LOAD * (double)run->result->capacity_ops_s, least);
     uint64_t *due = new_arrivals(run->params, total, rate);
     int status;
 

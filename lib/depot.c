@@ -173,31 +173,25 @@ static struct lull__magazine *split(struct lull__depot *depot, struct lull__maga
 static struct lull__magazine *cut(struct lull__depot *depot, struct lull__stack *stack, size_t n)
 {
     struct lull__magazine **link = &stack->top;
+    size_t left = n;
 
-    while (*link != NULL && n >= (*link)->count) {
-        n -= (*link)->count;
+    while (*link != NULL && left >= (*link)->count) {
+        left -= (*link)->count;
         link = &(*link)->next;
     }
-    if (*link != NULL && n > 0) {
-        struct lull__magazine *above = split(depot, *link, n);
+    if (*link != NULL && left > 0) {
+        struct lull__magazine *above = split(depot, *link, left);
         if (above != NULL) {
             *link = above;
+        } else {
+            n += (*link)->count - left;
         }
         link = &(*link)->next;
     }
     struct lull__magazine *below = *link;
     *link = NULL;
+    set_objects(stack, n);
     return below;
-}
-
-static size_t count_objects(const struct lull__magazine *magazine)
-{
-    size_t objects = 0;
-
-    for (; magazine != NULL; magazine = magazine->next) {
-        objects += magazine->count;
-    }
-    return objects;
 }
 
 /* ---- depots ---- */
@@ -257,11 +251,10 @@ size_t lull__depot_drop_victims(struct lull__depot *depot)
 
 void lull__depot_age(struct lull__depot *depot)
 {
-    size_t used = objects_in(&depot->idle) - depot->low;
+    size_t objects = objects_in(&depot->idle);
 
     LULL_ASSERT(depot->victims.top == NULL);
-    depot->victims.top = cut(depot, &depot->idle, used);
-    set_objects(&depot->victims, count_objects(depot->victims.top));
-    set_objects(&depot->idle, count_objects(depot->idle.top));
+    depot->victims.top = cut(depot, &depot->idle, objects - depot->low);
     depot->low = objects_in(&depot->idle);
+    set_objects(&depot->victims, objects - depot->low);
 }

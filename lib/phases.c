@@ -109,7 +109,8 @@ static size_t metadata_bytes(lull_heap *heap)
     pthread_mutex_unlock(&heap->pages.lock);
     return top * (sizeof(struct lull__block) + sizeof(struct lull__span)) +
            atomic_load_explicit(&heap->states.bytes, memory_order_relaxed) +
-           atomic_load_explicit(&heap->queue.bytes, memory_order_relaxed);
+           atomic_load_explicit(&heap->queue.bytes, memory_order_relaxed) +
+           lull__pools_bytes(heap);
 }
 
 void lull__phase_set_goal(lull_heap *heap)

@@ -102,19 +102,13 @@ static bool take(struct lull_pool *pool, struct lull_magazines *m, size_t n)
     return m->count != 0;
 }
 
-/* A kept object's word as words of the heap are. */
-static uintptr_t retag(const lull_heap *heap, uintptr_t word)
-{
-    return (word & ~heap->options.tag_mask) | heap->options.tag_value;
-}
-
 /* Moves the lowest n objects of a thread, those put longest ago, to the depot; drops what is
  * beyond the bound or the memory. */
 static void give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, size_t n)
 {
     /* the depot was scanned when marking began, the thread will be again: what moves is shaded */
     for (size_t i = 0; t->head.marking != 0 && i < n; i++) {
-        lull__grey_shade(t, retag(t->heap, m->object[i]));
+        lull__grey_shade(t, m->object[i]);
     }
     size_t kept = lull__depot_objects(&pool->depot);
     size_t allowed = pool->max_idle - lull__min(kept, pool->max_idle);
@@ -169,9 +163,11 @@ static bool refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines
 /* Whether `object` is the first byte of an object. */
 static bool is_object(const lull_heap *heap, const void *object)
 {
-    struct lull__slot slot = lull__resolve(heap, (uintptr_t)object);
+    uintptr_t address = lull__address(heap, (uintptr_t)object);
+    struct lull__slot slot = lull__resolve(heap, address);
 
-    return slot.state != NULL && slot.base == object && lull__state_load(slot.state) != LULL__FREE;
+    return slot.state != NULL && (uintptr_t)slot.base == address &&
+           lull__state_load(slot.state) != LULL__FREE;
 }
 
 /* Outside the library: making an object may collect, and the callback is the program's. */
@@ -539,26 +535,10 @@ void lull__pools_trim(lull_heap *heap)
     pthread_mutex_unlock(&heap->pools_lock);
 }
 
-/* Reports kept objects. Where words of the heap carry tags, so must the ones reported. */
-static void report(const lull_heap *heap, lull_tracer *tracer, const uintptr_t *object, size_t n)
-{
-    uintptr_t tagged[ROOM];
-
-    if (LULL__LIKELY(!heap->tagged)) {
-        tracer->range(tracer, object, object + n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        tagged[i] = retag(heap, object[i]);
-    }
-    tracer->range(tracer, tagged, tagged + n);
-}
-
-static void report_stack(const lull_heap *heap, lull_tracer *tracer,
-                         const struct lull__stack *stack)
+static void scan_stack(lull_tracer *tracer, const struct lull__stack *stack)
 {
     for (const struct lull__magazine *mag = stack->top; mag != NULL; mag = mag->next) {
-        report(heap, tracer, mag->object, mag->count);
+        tracer->range(tracer, mag->object, mag->object + mag->count);
     }
 }
 
@@ -572,7 +552,7 @@ void lull__pool_thread_scan(lull_thread *t, lull_tracer *tracer, bool in_signal)
         const struct lull_magazines *m = &p->magazines[i];
         size_t n = in_signal ? ROOM : m->count; /* .inv.pool.signal */
         if (n != 0) {
-            report(heap, tracer, m->object, n);
+            tracer->range(tracer, m->object, m->object + n);
         }
     }
 }
@@ -583,8 +563,8 @@ void lull__pools_scan(lull_heap *heap, lull_tracer *tracer)
     for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
         if (heap->pools[i] != NULL) {
             pthread_mutex_lock(&heap->pools[i]->lock);
-            report_stack(heap, tracer, &heap->pools[i]->depot.idle);
-            report_stack(heap, tracer, &heap->pools[i]->depot.victims);
+            scan_stack(tracer, &heap->pools[i]->depot.idle);
+            scan_stack(tracer, &heap->pools[i]->depot.victims);
             pthread_mutex_unlock(&heap->pools[i]->lock);
         }
     }

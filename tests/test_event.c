@@ -200,6 +200,17 @@ START_TEST(counters_add_up_to_the_heap)
 }
 END_TEST
 
+START_TEST(the_collectors_cpu_is_all_its_parts)
+{
+    lull__emit(&events, weak_end, 0, 1, 1, 0, 0); /* part of marking */
+    lull__emit(&events, mark_end, 0, 1, 20, 0, 0, 0, 0, 1, 0);
+    lull__emit(&events, sweep, 0, 1, 300, 0);
+    lull__emit(&events, sweep, 0, 1, 4000, 1);
+    lull__emit(&events, release, 0, 4096, 50000);
+    ck_assert_uint_eq(lull__events_cpu_ns(&events), 54320);
+}
+END_TEST
+
 /* A reader may meet counters of different moments; what it derives must not wrap. */
 START_TEST(derived_values_saturate)
 {
@@ -409,6 +420,7 @@ int main(void)
     tcase_add_test_raise_signal(feeds, a_size_class_out_of_range_is_caught, SIGABRT);
     tcase_add_test_raise_signal(feeds, a_pause_kind_out_of_range_is_caught, SIGABRT);
     tcase_add_test(feeds, counters_add_up_to_the_heap);
+    tcase_add_test(feeds, the_collectors_cpu_is_all_its_parts);
     tcase_add_test(feeds, derived_values_saturate);
     tcase_add_test(receivers, a_receiver_sees_the_event);
     tcase_add_test(receivers, a_receiver_finds_the_counters_fed);

@@ -220,6 +220,29 @@ START_TEST(wide_objects_are_marked)
 }
 END_TEST
 
+/* Objects that fill what is left of a chunk of the stack with their last pointer, more or less: what
+ * lies below is not forgotten. */
+START_TEST(chunks_may_be_filled_exactly)
+{
+    set_up(1);
+    const lull_type *pair = LULL_RECORD(heap, struct cell, next);
+    LULL_FRAME(t, frame, 1);
+
+    for (size_t n = 300; n < LULL__CHUNK_WORDS * 2 + 100; n++) {
+        struct cell **wide = lull_alloc_any(t, (n + 700) * sizeof *wide);
+        frame.root[0] = wide;
+        for (size_t i = 0; i < n; i++) {
+            wide[i] = lull_alloc(t, pair);
+            wide[i]->next = lull_alloc(t, pair);
+        }
+        ck_assert_int_eq(lull_collect(t), LULL_OK);
+        ck_assert_uint_eq(in_use(), 1 + 2 * n);
+    }
+    lull_frame_pop(t, &frame.head);
+    tear_down();
+}
+END_TEST
+
 /* ---- overflow of the mark stack ---- */
 
 /* Words that fit in what a heap's queue has from its start. */
@@ -443,6 +466,7 @@ int main(void)
     tcase_add_test(tests, filters_keep_what_is_in_the_range_in_order);
     tcase_add_test(tests, a_long_list_is_marked);
     tcase_add_loop_test(tests, wide_objects_are_marked, 1, 4);
+    tcase_add_test(tests, chunks_may_be_filled_exactly);
     tcase_add_loop_test(tests, overflow_by_objects, 1, 4);
     tcase_add_loop_test(tests, overflow_by_roots, 1, 4);
     tcase_add_loop_test(tests, overflow_by_values_of_ephemerons, 1, 4);

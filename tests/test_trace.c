@@ -22,7 +22,7 @@ static void cycle(uint64_t reason, uint64_t next_goal)
         lull__emit(&events, stop, 0, 52000, 3, 0);
         lull__emit(&events, weak_end, 0, 310000, 300000, 0, 0);
         lull__emit(&events, mark_end, 0, 11230999, 2504000, 1000, 102970164, 12288, 4096, 2, 0);
-        lull__emit(&events, cycle_end, 0, number, 0, 209715200, 105172173, 102970164, 209715200,
+        lull__emit(&events, cycle_end, 0, number, 0, 210732318, 105172173, 102970164, 209715200,
                    12310000, 12400000);
         lull__emit(&events, sweep, 0, 100, 50000, 0);
         lull__emit(&events, goal_set, 0, next_goal, next_goal, 100, 0);
@@ -37,7 +37,7 @@ static const char *formatted(uint64_t now_ns, uint64_t process_cpu_ns)
 }
 
 #define LINE                                                                                       \
-    "lull: cycle 12 (trigger) at 3.214 s: 200.0 -> 100.3 -> 98.2 MiB, goal 200.0, next 196.4; "    \
+    "lull: cycle 12 (trigger) at 3.214 s: 200.9 -> 100.3 -> 98.2 MiB, goal 200.0, next 196.4; "    \
     "held 12.310 ms: stop 0.052, mark 11.230 (weak 0.310); CPU 2.504 ms, 2 markers; "              \
     "stacks 12.0 KiB, globals 4.0 KiB, 3 threads; collector 3.0 % of CPU\n"
 
