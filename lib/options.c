@@ -68,7 +68,9 @@ static int check_given(const lull_options *o)
     }
     if ((unsigned)o->mode > LULL_MODE_INCREMENTAL) {
         return lull__fail(LULL_E_INVALID,
-                          "mode is %d; allowed are the constants of lull_mode", (int)o->mode);
+                          "mode is %d; allowed are LULL_MODE_STOP, LULL_MODE_OFF, "
+                          "LULL_MODE_CONCURRENT and LULL_MODE_INCREMENTAL",
+                          (int)o->mode);
     }
     if (o->gc_percent != LULL_PERCENT_OFF &&
         (o->gc_percent < 0 || o->gc_percent > LULL__PERCENT_MAX)) {
