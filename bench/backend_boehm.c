@@ -13,11 +13,10 @@
 #include "backend.h"
 #include "registry.h"
 
-#define TYPES_MAX 64
 #define HEAP_LEAST ((size_t)4 << 20)
 
 struct lab_heap {
-    struct lab_type type[TYPES_MAX];
+    struct lab_type type[LAB_BOEHM_TYPES];
     unsigned type_count;
     lab_pool *pool[LAB_MAGAZINE_POOLS];
     unsigned pool_count;
@@ -36,15 +35,28 @@ static struct {
 
 const lab_type *lab_boehm_type(lab_heap *heap, size_t size, bool leaf)
 {
-    struct lab_type *type = &heap->type[heap->type_count++];
+    struct lab_type *type = &heap->type[heap->type_count];
 
-    if (heap->type_count > TYPES_MAX) {
-        lab_fail("more than %d types in one workload", TYPES_MAX);
+    if (heap->type_count == LAB_BOEHM_TYPES) {
+        lab_fail("more than %d types in one workload", LAB_BOEHM_TYPES);
         abort();
     }
     type->size = size;
+    type->index = heap->type_count++;
     type->leaf = leaf;
     return type;
+}
+
+void lab_boehm_refill(lab_thread *t, const lab_type *type)
+{
+    /* A byte more than asked for, as GC_MALLOC has it too: compilers keep pointers to the end of
+     * an object, and those must keep it alive. */
+    size_t bytes = (type->size + GC_GRANULE_BYTES) / GC_GRANULE_BYTES * GC_GRANULE_BYTES;
+
+    GC_generic_malloc_many(bytes, GC_I_NORMAL, &t->list[type->index]);
+    if (t->list[type->index] == NULL) {
+        lab_out_of_memory(type->size);
+    }
 }
 
 lab_pool *lab_boehm_pool(lab_heap *heap, const lab_type *type)
@@ -56,8 +68,7 @@ lab_pool *lab_boehm_pool(lab_heap *heap, const lab_type *type)
         abort();
     }
     pthread_mutex_init(&pool->depot.lock, NULL);
-    pool->size = type->size;
-    pool->leaf = type->leaf;
+    pool->type = type;
     pool->on = heap->pools_on;
     pool->index = heap->pool_count;
     heap->pool[heap->pool_count++] = pool;

@@ -1,11 +1,12 @@
 /* backend_boehm.h -- the Boehm-Demers-Weiser collector at its best.
  *
- * Stop-the-world with parallel marking, thread-local free lists, not incremental, not
- * generational, default free space divisor: the fastest it has for these workloads. Its heap
- * begins with 4 MiB, as much as lull and Go let a small heap grow; left to itself it collects a
- * heap of a few KiB thousands of times a second. Objects without pointers are atomic: neither
- * scanned nor zeroed. Objects with pointers are scanned word by word; its typed objects are
- * allocated under the global lock, and lose by it. */
+ * Stop-the-world with parallel marking, not incremental, not generational, default free space
+ * divisor: the fastest it has for these workloads. Its heap begins with 4 MiB, as much as lull and
+ * Go let a small heap grow; left to itself it collects a heap of a few KiB thousands of times a
+ * second. Small objects with pointers come from lists of the thread's own, inline, as gc_inline.h
+ * offers: 4.6 ns for 32 bytes where GC_MALLOC takes 8.4. They are scanned word by word; its typed
+ * objects would be allocated under the global lock, and take 19 ns. Objects without pointers are
+ * atomic: neither scanned nor zeroed; they come from the collector's own lists of each thread. */
 #ifndef LAB_BACKEND_BOEHM_H
 #define LAB_BACKEND_BOEHM_H
 
@@ -14,31 +15,38 @@
 #endif
 #define GC_NO_THREAD_REDIRECTS /* threads attach themselves */
 #include <gc/gc.h>
+#include <gc/gc_inline.h>
 
 #include "magazines.h"
 #include "workload.h"
 
 #define LAB_BACKEND_NAME boehm
 
+#define LAB_BOEHM_TYPES 64  /* types a heap may have */
+#define LAB_BOEHM_LIST 2000 /* bytes: larger objects have no list, but blocks of their own */
+
 struct lab_type {
     size_t size;
+    unsigned index; /* in lab_thread.list */
     bool leaf;
 };
 
 struct lab_pool {
     struct lab_depot depot;
-    size_t size;
+    const lab_type *type;
     unsigned index; /* in lab_thread.magazine */
-    bool leaf;
     bool on;
 };
 
-/* Uncollectable memory: what the magazines hold is alive. */
+/* Uncollectable memory: what lists and magazines hold is alive. */
 struct lab_thread {
     lab_heap *heap;
+    void *list[LAB_BOEHM_TYPES]; /* new objects of a type, linked through their first words */
     struct lab_magazine magazine[LAB_MAGAZINE_POOLS];
 };
 
+/* Fills the thread's list of a type; ends the process where there is no memory. */
+void lab_boehm_refill(lab_thread *t, const lab_type *type);
 const lab_type *lab_boehm_type(lab_heap *heap, size_t size, bool leaf);
 lab_pool *lab_boehm_pool(lab_heap *heap, const lab_type *type);
 void **lab_boehm_grow(void **old, size_t old_count, size_t count);
@@ -70,17 +78,38 @@ static inline void *lab__atomic_zeroed(size_t bytes)
     return __builtin_memset(lab__got(GC_MALLOC_ATOMIC(bytes), bytes), 0, bytes);
 }
 
+/* The contents of a new object with pointers are zero, those of one without are not stated. Such
+ * a one cannot come from a list of ours: the collector would not follow the links in it. */
+static inline void *lab__new(lab_thread *t, const lab_type *type)
+{
+    void **list = &t->list[type->index];
+    void *object;
+
+    if (type->leaf) {
+        return lab__got(GC_MALLOC_ATOMIC(type->size), type->size);
+    }
+    if (__builtin_expect(type->size > LAB_BOEHM_LIST, 0)) {
+        return lab__got(GC_MALLOC(type->size), type->size);
+    }
+    if (__builtin_expect(*list == NULL, 0)) {
+        lab_boehm_refill(t, type);
+    }
+    object = *list;
+    *list = GC_NEXT(object);
+    GC_NEXT(object) = NULL;
+    return object;
+}
+
 static inline void *lab_new(lab_thread *t, const lab_type *type)
 {
-    (void)t;
-    return type->leaf ? lab__atomic_zeroed(type->size)
-                      : lab__got(GC_MALLOC(type->size), type->size);
+    void *object = lab__new(t, type);
+
+    return type->leaf ? __builtin_memset(object, 0, type->size) : object;
 }
 
 static inline void *lab_new_dirty(lab_thread *t, const lab_type *type)
 {
-    (void)t;
-    return lab__got(GC_MALLOC_ATOMIC(type->size), type->size);
+    return lab__new(t, type);
 }
 
 static inline void *lab_new_array(lab_thread *t, const lab_type *type, size_t count)
@@ -160,7 +189,7 @@ static inline void *lab_take(lab_thread *t, lab_pool *pool)
             return object;
         }
     }
-    return lab__got(pool->leaf ? GC_MALLOC_ATOMIC(pool->size) : GC_MALLOC(pool->size), pool->size);
+    return lab__new(t, pool->type);
 }
 
 static inline void lab_give(lab_thread *t, lab_pool *pool, void *object)

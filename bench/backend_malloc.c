@@ -18,12 +18,13 @@ struct lab_heap {
 
 const lab_type *lab_malloc_type(lab_heap *heap, size_t size, bool leaf)
 {
-    struct lab_type *type = &heap->type[heap->type_count++];
+    struct lab_type *type = &heap->type[heap->type_count];
 
-    if (heap->type_count > TYPES_MAX) {
+    if (heap->type_count == TYPES_MAX) {
         lab_fail("more than %d types in one workload", TYPES_MAX);
         abort();
     }
+    heap->type_count++;
     type->size = size;
     type->leaf = leaf;
     return type;

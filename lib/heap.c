@@ -43,7 +43,6 @@ static void init_values(lull_heap *heap)
 
     heap->colour = LULL__COLOUR_A;
     heap->alloc_colour = LULL__COLOUR_A;
-    heap->tagged = o->pointer_mask != UINTPTR_MAX || o->tag_mask != 0;
     heap->stress = (o->debug & LULL_DEBUG_STRESS) != 0;
     heap->last_cycle_end_ns = lull__os_now_ns();
     lull__pacer_init(&heap->pacer, o->gc_percent, o->memory_limit, o->heap_min);
@@ -119,6 +118,7 @@ int lull_heap_create(const lull_options *options, lull_heap **out)
         return lull__fail(LULL_E_NO_MEMORY, "no memory for a heap");
     }
     heap->options = resolved;
+    heap->tagged = resolved.pointer_mask != UINTPTR_MAX || resolved.tag_mask != 0;
     if (!init_parts(heap)) {
         finish_parts(heap);
         return lull__fail(LULL_E_NO_MEMORY, "no memory for a heap, or no address space for its "

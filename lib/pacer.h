@@ -31,8 +31,8 @@
  *   step      = allocated · owed / max(running, held / 16)
  *
  * What a cycle took too much stays in the bucket and is owed in the next, up to the cycle's own
- * time: so a rate of allocation that is not that of the last cycle averages out, and memory never
- * passes the limit by more than the program allocates in two cycles' time. The rate is measured
+ * time: so a rate of allocation that is not that of the last cycle averages out, and the step is
+ * never more than the program allocates in two cycles' time. The rate is measured
  * over a sixteenth of a cycle at least, as a single refill in no time would promise anything.
  *
  * Deviations from Go: threads held stand for CPU used, as a stop takes every core whatever the
