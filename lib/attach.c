@@ -49,10 +49,12 @@ lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
     return t;
 }
 
-/* The last that a thread does, among the heap's threads still: what its stores shaded is the
- * markers' now. Its roots are nobody's. */
+/* The last that a thread does, among the heap's threads still, under their lock: nobody may come for
+ * its magazines, which are gone, with it in the list. What it shaded, also while it gave them back,
+ * is the markers' now. Its roots are nobody's. */
 static void hand_over(lull_thread *t)
 {
+    lull__pool_thread_finish(t);
     lull__grey_flush(t);
     lull__grey_drop(t);
 }
@@ -67,7 +69,6 @@ int lull_detach(lull_thread *t)
                           "the thread has frames pushed, or is in a blocking section or a callback");
     }
     lull__enter(t);
-    lull__pool_thread_finish(t);
     lull__thread_part(t, hand_over);
     lull__mark_assist_finish(t);
     lull__leave(t);
