@@ -5,6 +5,7 @@
  * after the program's handler; then it is NULL. */
 #include "alloc.h"
 
+#include "assist.h"
 #include "cache.h"
 #include "central.h"
 #include "cycle.h"
@@ -156,9 +157,13 @@ void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
     }
     lull_safepoint(t);
     if (LULL__UNLIKELY(lull__cycle_due(t->heap, more))) {
-        lull__cycle_run(t, LULL__REASON_TRIGGER);
+        lull__cycle_start(t);
     } else if (LULL__UNLIKELY(t->heap->stress) && t->heap->options.mode != LULL_MODE_OFF) {
         lull__cycle_run(t, LULL__REASON_STRESS);
+    }
+    if (t->owes_assist) {
+        t->owes_assist = 0;
+        lull__assist(t);
     }
     void *object = try_alloc(t, layout, bytes);
     return LULL__LIKELY(object != NULL) ? object : alloc_after_failure(t, layout, bytes);
@@ -259,7 +264,7 @@ lull_weak *lull_weak_new(lull_thread *t, void *target)
         lull__fail(LULL_E_INVALID, "%p is no object of this heap", target);
     }
     if (weak != NULL) {
-        weak->target = (uintptr_t)target;
+        __atomic_store_n(&weak->target, (uintptr_t)target, __ATOMIC_RELAXED);
         atomic_fetch_add_explicit(&t->heap->weak_count, 1, memory_order_relaxed);
     }
     lull_frame_pop(t, &frame.head);

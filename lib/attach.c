@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "grey.h"
 #include "handshake.h"
 #include "heap.h"
 #include "pool.h"
@@ -48,6 +49,16 @@ lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
     return t;
 }
 
+/* The last that a thread does, among the heap's threads still, under their lock: nobody may come for
+ * its magazines, which are gone, with it in the list. What it shaded, also while it gave them back,
+ * is the markers' now. Its roots are nobody's. */
+static void hand_over(lull_thread *t)
+{
+    lull__pool_thread_finish(t);
+    lull__grey_flush(t);
+    lull__grey_drop(t);
+}
+
 int lull_detach(lull_thread *t)
 {
     if (!lull__thread_check(t)) {
@@ -58,8 +69,8 @@ int lull_detach(lull_thread *t)
                           "the thread has frames pushed, or is in a blocking section or a callback");
     }
     lull__enter(t);
-    lull__pool_thread_finish(t);
-    lull__thread_part(t);
+    lull__thread_part(t, hand_over);
+    lull__mark_assist_finish(t);
     lull__leave(t);
     return LULL_OK;
 }

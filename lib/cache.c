@@ -48,6 +48,7 @@ void lull__cache_flush_count(lull_thread *t)
     /* relaxed: a count that pacing reads; nothing is concluded about memory */
     atomic_fetch_add_explicit(&t->heap->allocated_since, t->unflushed_bytes, memory_order_relaxed);
     t->unflushed_bytes = 0;
+    t->owes_assist = 1;
 }
 
 /* Free slots among states[0, count), as bits; count is at most 64. Eight bytes at a time: bit 0
@@ -58,8 +59,8 @@ static uint64_t free_slots(const uint8_t *states, uint32_t count)
     uint64_t mask = 0;
 
     for (unsigned i = 0; i < GROUP; i += 8) {
-        uint64_t s;
-        memcpy(&s, states + i, 8);
+        /* relaxed: a marker may be changing colours meanwhile, which are not free all the same */
+        uint64_t s = __atomic_load_n((const uint64_t *)(const void *)(states + i), __ATOMIC_RELAXED);
         uint64_t used = (s | s >> 1 | s >> 2) & UINT64_C(0x0101010101010101);
         mask |= ((used * UINT64_C(0x0102040810204080)) >> 56) << i;
     }
@@ -70,15 +71,15 @@ static uint64_t free_slots(const uint8_t *states, uint32_t count)
 static void set_states(uint8_t *states, uint64_t mask, uint8_t value)
 {
     if (mask == ~UINT64_C(0)) {
-        memset(states, value, GROUP);
+        for (unsigned i = 0; i < GROUP; i += 8) {
+            /* relaxed: a marker may look; eight bytes that change at once */
+            __atomic_store_n((uint64_t *)(void *)(states + i),
+                             value * UINT64_C(0x0101010101010101), __ATOMIC_RELAXED);
+        }
         return;
     }
-    while (mask != 0) {
-        unsigned first = (unsigned)__builtin_ctzll(mask);
-        uint64_t rest = mask >> first;
-        unsigned length = rest == ~UINT64_C(0) ? GROUP : (unsigned)__builtin_ctzll(~rest);
-        memset(states + first, value, length);
-        mask &= length == GROUP ? 0 : ~(((UINT64_C(1) << length) - 1) << first);
+    for (; mask != 0; mask &= mask - 1) {
+        lull__state_store(states + __builtin_ctzll(mask), value);
     }
 }
 
@@ -261,7 +262,6 @@ size_t lull__cache_keep_all(lull_thread *t, uint8_t colour)
             bytes += (size_t)__builtin_popcountll(waiting) * cache->slot_size;
         }
     }
-    t->unflushed_bytes = 0; /* the cycle counts what was kept from here */
     return bytes;
 }
 
@@ -270,8 +270,9 @@ void lull__cache_sweep_all(lull_thread *t)
     uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
 
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
-        if (t->caches[i].span != NULL) {
-            lull__sweep_span(t->heap, t->caches[i].span);
+        struct lull__span *span = t->caches[i].span;
+        if (span != NULL && span->epoch != lull__sweep_epoch(t->heap)) {
+            lull__sweep_span(t->heap, span);
         }
     }
 }

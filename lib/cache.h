@@ -16,9 +16,10 @@ void *lull__cache_refill(lull_thread *t, struct lull__cell *cell);
  * the collector while the thread is held or blocked (not signalled: .inv.held). */
 void lull__cache_retire_all(lull_thread *t);
 
-/* For a thread held by a signal: its slots not yet handed out, one of which it may be about to
- * return, get `colour`, so that they outlive the cycle; returns their bytes. Then its spans are
- * swept, since they stand in no list. */
+/* A thread keeps its caches where it may be in the middle of an allocation (held by a signal), or
+ * need not lose them (in a handshake): the slots not yet handed out, one of which it may be about
+ * to return, get `colour`; returns their bytes. After marking its spans, which stand in no list,
+ * are swept where they are. */
 size_t lull__cache_keep_all(lull_thread *t, uint8_t colour);
 void lull__cache_sweep_all(lull_thread *t);
 

@@ -20,9 +20,16 @@
 
 #define SWEEP_FOR_ONE 48 /* spans a thread sweeps for itself before it takes new blocks */
 
-static void give_to(struct lull__cell *cell, struct lull__span_list *list, struct lull__span *span)
+/* A span that a cache held while its cell's others were given to be swept is unswept, whatever list
+ * is meant (.inv.swept). One made meanwhile may be ahead of the cell. */
+static void give_to(lull_heap *heap, struct lull__cell *cell, struct lull__span_list *list,
+                    struct lull__span *span)
 {
     pthread_mutex_lock(&cell->lock);
+    if (LULL__UNLIKELY((int8_t)(cell->epoch - span->epoch) > 0)) {
+        list = &cell->todo;
+        atomic_fetch_add_explicit(&heap->unswept, 1, memory_order_relaxed);
+    }
     lull__span_push(list, span);
     cell->spans++;
     pthread_mutex_unlock(&cell->lock);
@@ -31,13 +38,13 @@ static void give_to(struct lull__cell *cell, struct lull__span_list *list, struc
 void lull__central_give(lull_heap *heap, struct lull__cell *cell, struct lull__span *span,
                         bool free_slots)
 {
-    LULL_ASSERT_HOT(span->cell == cell && heap != NULL);
-    give_to(cell, free_slots ? &cell->avail : &cell->full, span);
+    LULL_ASSERT_HOT(span->cell == cell);
+    give_to(heap, cell, free_slots ? &cell->avail : &cell->full, span);
 }
 
 void lull__central_give_large(lull_heap *heap, struct lull__span *span)
 {
-    give_to(&heap->large, &heap->large.full, span);
+    give_to(heap, &heap->large, &heap->large.full, span);
 }
 
 /* Takes a span out of a list of its cell. */
@@ -68,7 +75,7 @@ static bool sweep_one(lull_heap *heap, struct lull__cell *cell)
     if (result.live == 0) {
         lull__span_free(heap, span);
     } else {
-        give_to(cell, result.live < span->slots ? &cell->avail : &cell->full, span);
+        give_to(heap, cell, result.live < span->slots ? &cell->avail : &cell->full, span);
     }
     swept_one(heap);
     return true;
@@ -104,7 +111,7 @@ static struct lull__span *sweep_for(lull_heap *heap, struct lull__cell *cell, si
         struct lull__sweep_result result = lull__sweep_span(heap, span);
         bool usable = result.live < span->slots;
         if (!usable) {
-            give_to(cell, &cell->full, span);
+            give_to(heap, cell, &cell->full, span);
         }
         swept_one(heap);
         if (usable) {
@@ -136,17 +143,21 @@ static void begin_sweep_cell(lull_heap *heap, struct lull__cell *cell)
 {
     pthread_mutex_lock(&cell->lock);
     LULL_ASSERT_VALUES(cell->todo.head == NULL, cell->class_index, cell->spans);
-    /* relaxed: the lock orders it for who pops; whoever waits for 0 was held */
+    /* relaxed: the lock orders it for who pops; who waits for 0 has seen the cycle end */
     atomic_fetch_add_explicit(&heap->unswept, (uint32_t)cell->spans, memory_order_relaxed);
     lull__span_splice(&cell->todo, &cell->avail);
     lull__span_splice(&cell->todo, &cell->full);
+    cell->epoch = lull__sweep_epoch(heap);
     pthread_mutex_unlock(&cell->lock);
 }
 
 void lull__central_begin_sweep(lull_heap *heap)
 {
-    uint32_t cells = atomic_load_explicit(&heap->cell_count, memory_order_relaxed);
+    /* acquire: pairs with the release in layout.c's add_cell */
+    uint32_t cells = atomic_load_explicit(&heap->cell_count, memory_order_acquire);
 
+    /* relaxed: the cells' locks, and for spans in caches the handshake to come, order it */
+    atomic_fetch_add_explicit(&heap->sweep_epoch, 1, memory_order_relaxed);
     begin_sweep_cell(heap, &heap->large);
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
         begin_sweep_cell(heap, &heap->cells[i]);

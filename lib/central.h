@@ -22,7 +22,8 @@ void lull__central_give_large(lull_heap *heap, struct lull__span *span);
  * back. */
 size_t lull__central_sweep(lull_heap *heap, size_t max);
 
-/* After marking, all threads held: every span not in a cache is to be swept. */
+/* Marking has ended, and heap->colour is the new one: every span not in a cache is to be swept.
+ * Those in caches are swept by lull__cache_sweep_all, or go to be swept when they come back. */
 void lull__central_begin_sweep(lull_heap *heap);
 
 #endif

@@ -1,12 +1,15 @@
-/* cycle.h -- a collection, from its request to its end. */
+/* cycle.h -- collections: who asks, and which kind it gets. */
 #ifndef LULL__CYCLE_H
 #define LULL__CYCLE_H
 
 #include "heap.h"
 
-/* Runs a cycle on the calling thread and waits for it; one that is running already is waited for,
- * and makes a TRIGGER request needless. The thread is at a safepoint in it. */
+/* Runs a whole cycle that begins after the call, and waits for it. The thread is at a safepoint in
+ * it. */
 void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason);
+
+/* The heap has reached its trigger: runs a cycle in mode stop; asks for one otherwise. */
+void lull__cycle_start(lull_thread *t);
 
 /* Whether the heap has reached its trigger. */
 LULL__INLINE bool lull__cycle_due(lull_heap *heap, size_t more_bytes)
@@ -16,12 +19,5 @@ LULL__INLINE bool lull__cycle_due(lull_heap *heap, size_t more_bytes)
                      atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     return bytes + more_bytes >= atomic_load_explicit(&heap->trigger_bytes, memory_order_relaxed);
 }
-
-/* Waits until every span is swept, helping. Not at a safepoint: the thread is blocked or inside
- * the library. */
-void lull__cycle_finish_sweep(lull_heap *heap, bool by_mutator);
-
-/* Publishes the pacer's goal and trigger; under pacer_lock. */
-void lull__cycle_set_goal(lull_heap *heap);
 
 #endif

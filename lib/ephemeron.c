@@ -10,6 +10,8 @@
  * marking ends KEY is turned back to white, for sweeping. */
 #include "ephemeron.h"
 
+#include "weak.h"
+
 void lull__ephemeron_init(lull_heap *heap)
 {
     struct lull__ephemerons *all = &heap->ephemerons;
@@ -139,21 +141,53 @@ static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
     }
 }
 
-/* Looks at all found since the last time; whether there were any. */
-static bool look_at_found(struct lull__marker *m, struct lull__marker_pool *pool)
+void lull__ephemeron_merge(lull_heap *heap, struct lull__marker *m)
+{
+    struct lull_ephemeron *e = m->found;
+
+    m->found = LULL__FOUND_END;
+    if (e == NULL || e == LULL__FOUND_END) {
+        return;
+    }
+    pthread_mutex_lock(&heap->ephemerons.lock);
+    while (e != LULL__FOUND_END) {
+        struct lull_ephemeron *next = atomic_load_explicit(&e->found, memory_order_relaxed);
+        struct lull_ephemeron *all = heap->markers.assisted_found;
+        atomic_store_explicit(&e->found, all != NULL ? all : LULL__FOUND_END, memory_order_relaxed);
+        heap->markers.assisted_found = e;
+        e = next;
+    }
+    pthread_mutex_unlock(&heap->ephemerons.lock);
+}
+
+static bool look_at_list(struct lull__marker *m, struct lull_ephemeron *e)
 {
     bool any = false;
 
+    while (e != NULL && e != LULL__FOUND_END) {
+        struct lull_ephemeron *next = atomic_load_explicit(&e->found, memory_order_relaxed);
+        atomic_store_explicit(&e->found, NULL, memory_order_relaxed);
+        look_at(m, e);
+        e = next;
+        any = true;
+    }
+    return any;
+}
+
+/* Looks at all found since the last time; whether there were any. */
+static bool look_at_found(struct lull__marker *m, struct lull__marker_pool *pool)
+{
+    lull_heap *heap = m->heap;
+
+    pthread_mutex_lock(&heap->ephemerons.lock);
+    struct lull_ephemeron *assisted = pool->assisted_found;
+    pool->assisted_found = NULL;
+    pthread_mutex_unlock(&heap->ephemerons.lock);
+    bool any = look_at_list(m, assisted);
     for (uint32_t i = 0; i <= pool->started; i++) {
-        struct lull_ephemeron *e = pool->marker[i].found;
+        struct lull_ephemeron *found = pool->marker[i].found;
         pool->marker[i].found = LULL__FOUND_END;
-        while (e != NULL && e != LULL__FOUND_END) {
-            struct lull_ephemeron *next = atomic_load_explicit(&e->found, memory_order_relaxed);
-            atomic_store_explicit(&e->found, NULL, memory_order_relaxed);
-            look_at(m, e);
-            e = next;
-            any = true;
-        }
+        any |= look_at_list(m, found);
     }
     return any;
 }
@@ -193,19 +227,21 @@ size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
 
 void *lull_ephemeron_key(lull_thread *t, lull_ephemeron *ephemeron)
 {
-    LULL_ASSERT_HOT(t != NULL);
-    return (void *)ephemeron->key;
+    return (void *)lull__weak_read(t, &ephemeron->key);
 }
 
 void *lull_ephemeron_value(lull_thread *t, lull_ephemeron *ephemeron)
 {
-    LULL_ASSERT_HOT(t != NULL);
-    return ephemeron->value;
+    /* the key first: where it is dead, or about to be, the value is nobody's business */
+    if (lull__weak_read(t, &ephemeron->key) == 0) {
+        return NULL;
+    }
+    return (void *)lull__weak_shade(t, (uintptr_t)ephemeron->value);
 }
 
 void lull_ephemeron_set(lull_thread *t, lull_ephemeron *ephemeron, void *value)
 {
-    if (ephemeron->key != 0) {
+    if (lull__weak_read(t, &ephemeron->key) != 0) {
         lull_store(t, &ephemeron->value, value);
     }
 }

@@ -106,7 +106,8 @@ static bool rehash(struct lull__finalizers *f)
 /* .inv.room: the ring holds what is queued and could be. */
 static bool make_room(struct lull__finalizers *f)
 {
-    size_t queued = atomic_load_explicit(&f->ready_count, memory_order_relaxed);
+    size_t queued =
+        atomic_load_explicit(&f->ready_count, memory_order_relaxed) + f->due_count;
     size_t capacity = lull__max(f->ready_capacity, CAPACITY_MIN);
 
     while (capacity < queued + f->count + 1) {
@@ -170,21 +171,31 @@ int lull_finalizer_set(lull_thread *t, void *object, lull_finalizer_fn fn, void 
 
 /* ---- the collector's side; all threads held ---- */
 
-void lull__finalizer_scan(lull_heap *heap, lull_tracer *tracer)
+/* Under lock: the entries [from, to) of the ring. */
+static void scan_ready(struct lull__finalizers *f, size_t from, size_t to, lull_tracer *tracer)
 {
-    struct lull__finalizers *f = &heap->finalizers;
-    size_t queued = atomic_load_explicit(&f->ready_count, memory_order_relaxed);
-
-    for (size_t i = 0; i < queued; i++) {
+    for (size_t i = from; i < to; i++) {
         const struct lull__finalizer *due = &f->ready[(f->ready_head + i) & (f->ready_capacity - 1)];
         const uintptr_t *word = (const uintptr_t *)(const void *)&due->object;
         tracer->range(tracer, word, word + 1);
     }
 }
 
+void lull__finalizer_scan(lull_heap *heap, lull_tracer *tracer)
+{
+    struct lull__finalizers *f = &heap->finalizers;
+
+    pthread_mutex_lock(&f->lock);
+    scan_ready(f, 0, atomic_load_explicit(&f->ready_count, memory_order_relaxed) + f->due_count,
+               tracer);
+    pthread_mutex_unlock(&f->lock);
+}
+
 size_t lull__finalizer_queue(lull_heap *heap, struct lull__marker *m)
 {
     struct lull__finalizers *f = &heap->finalizers;
+
+    pthread_mutex_lock(&f->lock);
     size_t queued = atomic_load_explicit(&f->ready_count, memory_order_relaxed);
     size_t before = queued;
 
@@ -200,12 +211,22 @@ size_t lull__finalizer_queue(lull_heap *heap, struct lull__marker *m)
             f->count--;
         }
     }
-    /* relaxed: read under the lock, or as a hint */
-    atomic_store_explicit(&f->ready_count, queued, memory_order_relaxed);
-    if (queued != before) {
-        lull__finalizer_scan(heap, &m->tracer);
-    }
+    f->due_count = queued - before;
+    scan_ready(f, before, queued, &m->tracer);
+    pthread_mutex_unlock(&f->lock);
     return queued - before;
+}
+
+void lull__finalizer_publish(lull_heap *heap)
+{
+    struct lull__finalizers *f = &heap->finalizers;
+
+    pthread_mutex_lock(&f->lock);
+    size_t queued = atomic_load_explicit(&f->ready_count, memory_order_relaxed);
+    /* relaxed: read under the lock, or as a hint */
+    atomic_store_explicit(&f->ready_count, queued + f->due_count, memory_order_relaxed);
+    f->due_count = 0;
+    pthread_mutex_unlock(&f->lock);
 }
 
 void lull__finalizer_wake(lull_heap *heap)

@@ -14,6 +14,9 @@ void lull__finalizer_scan(lull_heap *heap, lull_tracer *tracer);
  * followed by a drain. */
 size_t lull__finalizer_queue(lull_heap *heap, struct lull__marker *m);
 
+/* After that drain: the program may run them. */
+void lull__finalizer_publish(lull_heap *heap);
+
 /* After a cycle that queued some: wakes the finalizer thread, if there is one. */
 void lull__finalizer_wake(lull_heap *heap);
 

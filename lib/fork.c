@@ -11,7 +11,9 @@
 
 #include "cache.h"
 #include "cycle.h"
+#include "collector.h"
 #include "finalizer_thread.h"
+#include "grey.h"
 #include "handshake.h"
 #include "mark.h"
 #include "pool.h"
@@ -105,6 +107,8 @@ static void lose_threads(lull_heap *heap)
         }
         lull__pool_thread_finish(t);
         lull__cache_retire_all(t);
+        lull__grey_drop(t);
+        lull__mark_assist_finish(t);
         *link = t->next;
         t->next = heap->gone_threads;
         heap->gone_threads = t;
@@ -123,6 +127,7 @@ static void heap_in_child(lull_heap *heap)
     lull__mark_fork_child(heap);
     go_on(heap);
     lull__worker_fork_child(heap);
+    lull__collector_fork_child(heap);
     pthread_cond_init(&heap->finalizers.wake, NULL);
     heap->finalizers.thread_started = false;
     if (finalizer_thread) {

@@ -31,6 +31,7 @@
 
 #define SPINS 2000                   /* before sleeping: a few microseconds */
 #define SIGNAL_AFTER_NS 1000000      /* 1 ms */
+#define LOOK_AGAIN_NS 50000          /* 50 us */
 
 static _Atomic int stop_signal; /* 0: not yet installed, -1: never signal; set once, under the
                                    registry's lock */
@@ -63,7 +64,14 @@ static uint64_t go_on(lull_thread *t, enum lull__thread_state state)
             since = since != 0 ? since : lull__os_now_ns();
             lull__os_futex_wait(&heap->stop, 1, 0);
         }
-        atomic_store_explicit(&t->state, LULL__THREAD_RUNNING, memory_order_seq_cst); /* .inv.stop */
+        uint32_t expected = state;
+        if (!atomic_compare_exchange_strong_explicit(&t->state, &expected, LULL__THREAD_RUNNING,
+                                                     memory_order_seq_cst, /* .inv.stop */
+                                                     memory_order_acquire)) {
+            since = since != 0 ? since : lull__os_now_ns();
+            lull__os_futex_wait(&t->state, LULL__THREAD_SERVED, 0);
+            continue;
+        }
         if (atomic_load_explicit(&heap->stop, memory_order_seq_cst) == 0) {
             return since != 0 ? lull__os_now_ns() - since : 0;
         }
@@ -102,12 +110,28 @@ void lull__unblock(lull_thread *t)
     }
 }
 
-void lull__safepoint(lull_thread *t)
+/* Takes part in the present handshake, if it has not. */
+static void take_part(lull_thread *t, enum lull__part part)
 {
-    if (atomic_load_explicit(&t->heap->stop, memory_order_relaxed) == 0) {
-        return; /* relaxed: a stop it does not see yet will find it at its next safepoint */
+    lull_heap *heap = t->heap;
+    /* acquire: pairs with the release in lull__handshake; the action is the one of this number */
+    uint64_t number = atomic_load_explicit(&heap->handshake, memory_order_acquire);
+
+    if (atomic_load_explicit(&t->handshake, memory_order_relaxed) == number) {
+        return;
     }
-    lull__enter(t);
+    uint64_t start_ns = lull__os_now_ns();
+    heap->action(t, part);
+    __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
+    /* release: pairs with the acquire in serve_or_wait; what the action did is visible */
+    atomic_store_explicit(&t->handshake, number, memory_order_release);
+    announce(heap);
+    lull__emit(&heap->events, pause, t->number, LULL_PAUSE_HANDSHAKE,
+               lull__os_now_ns() - start_ns);
+}
+
+static void hold(lull_thread *t)
+{
     lull__cache_retire_all(t);
     save_context(t);
     stand(t, LULL__THREAD_HELD);
@@ -115,6 +139,17 @@ void lull__safepoint(lull_thread *t)
     if (held_ns != 0) {
         lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_STOP, held_ns);
     }
+}
+
+void lull__safepoint(lull_thread *t)
+{
+    lull__enter(t);
+    /* relaxed: a request it does not see yet will find it at its next safepoint */
+    if (atomic_load_explicit(&t->heap->stop, memory_order_relaxed) != 0) {
+        hold(t);
+    }
+    save_context(t);
+    take_part(t, LULL__PART_SAFEPOINT);
     lull__leave(t);
 }
 
@@ -130,13 +165,16 @@ static void hold_signalled(lull_thread *t)
 {
     char *sp;
 
-    if (atomic_load_explicit(&t->heap->stop, memory_order_seq_cst) == 0 || t->in_library != 0 ||
-        t->kind != LULL_STACK_CONSERVATIVE ||
+    if (t->in_library != 0 || t->kind != LULL_STACK_CONSERVATIVE ||
         atomic_load_explicit(&t->state, memory_order_relaxed) != LULL__THREAD_RUNNING) {
         return; /* relaxed: its own */
     }
     LULL__STACK_POINTER(sp);
     t->stack_pointer = sp;
+    if (atomic_load_explicit(&t->heap->stop, memory_order_seq_cst) == 0) {
+        take_part(t, LULL__PART_SIGNAL);
+        return;
+    }
     stand(t, LULL__THREAD_SIGNALLED);
     uint64_t held_ns = go_on(t, LULL__THREAD_SIGNALLED);
     lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_STOP, held_ns);
@@ -281,6 +319,82 @@ void lull__release_all(lull_heap *heap)
     pthread_mutex_unlock(&heap->threads_lock);
 }
 
+/* ---- handshakes ---- */
+
+/* Takes the part of a thread that is blocked, keeping it so; false: it is not blocked. */
+static bool serve(lull_thread *t, uint64_t number)
+{
+    uint32_t expected = LULL__THREAD_BLOCKED;
+
+    /* acquire: the thread's saved registers; release: what the action did. Pairs with go_on */
+    if (!atomic_compare_exchange_strong_explicit(&t->state, &expected, LULL__THREAD_SERVED,
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        return false;
+    }
+    t->heap->action(t, LULL__PART_BLOCKED);
+    __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
+    atomic_store_explicit(&t->handshake, number, memory_order_relaxed);
+    atomic_store_explicit(&t->state, LULL__THREAD_BLOCKED, memory_order_seq_cst);
+    lull__os_futex_wake(&t->state, 1);
+    return true;
+}
+
+/* Threads that have not taken part yet; those that are blocked are served. */
+static uint32_t serve_all(lull_heap *heap, uint64_t number)
+{
+    uint32_t missing = 0;
+
+    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        /* acquire: pairs with the release in take_part */
+        missing += atomic_load_explicit(&t->handshake, memory_order_acquire) != number &&
+                   !serve(t, number);
+    }
+    return missing;
+}
+
+static void signal_missing(lull_heap *heap, uint64_t number, uint64_t waited_ns)
+{
+    int signal = atomic_load_explicit(&stop_signal, memory_order_relaxed);
+
+    for (lull_thread *t = heap->threads; t != NULL && signal > 0; t = t->next) {
+        if (t->kind == LULL_STACK_CONSERVATIVE && running(t) &&
+            atomic_load_explicit(&t->handshake, memory_order_relaxed) != number) {
+            send_signal(t, signal, waited_ns);
+        }
+    }
+}
+
+void lull__handshake(lull_heap *heap, lull__action_fn action)
+{
+    uint64_t asked_ns = lull__os_now_ns();
+    uint64_t signal_at = asked_ns + SIGNAL_AFTER_NS;
+    uint64_t number = atomic_load_explicit(&heap->handshake, memory_order_relaxed) + 1;
+
+    heap->action = action;
+    /* release: pairs with the acquire in take_part */
+    atomic_store_explicit(&heap->handshake, number, memory_order_release);
+    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        __atomic_store_n(&t->head.poll, 1, __ATOMIC_RELAXED);
+    }
+    for (unsigned spins = 0;; spins++) {
+        uint32_t acks = atomic_load_explicit(&heap->acks, memory_order_acquire);
+        if (serve_all(heap, number) == 0) {
+            return;
+        }
+        if (spins < SPINS / 10) {
+            lull__os_relax();
+            continue;
+        }
+        uint64_t now = lull__os_now_ns();
+        if (now >= signal_at) {
+            signal_missing(heap, number, now - asked_ns);
+            signal_at = now + SIGNAL_AFTER_NS;
+        }
+        /* a thread that blocks does not announce it: look again soon */
+        lull__os_futex_wait(&heap->acks, acks, lull__min(signal_at - now, LOOK_AGAIN_NS));
+    }
+}
+
 /* ---- coming and going ---- */
 
 void lull__thread_join(lull_thread *t)
@@ -289,7 +403,11 @@ void lull__thread_join(lull_thread *t)
 
     pthread_mutex_lock(&heap->threads_lock);
     t->number = ++heap->next_thread_number;
-    t->colour = heap->colour;
+    t->colour = heap->alloc_colour;
+    t->head.marking = heap->barrier;
+    atomic_store_explicit(&t->handshake,
+                          atomic_load_explicit(&heap->handshake, memory_order_relaxed),
+                          memory_order_relaxed);
     t->next = heap->threads;
     heap->threads = t;
     heap->thread_count++;
@@ -298,7 +416,7 @@ void lull__thread_join(lull_thread *t)
     lull__thread_link(t);
 }
 
-void lull__thread_part(lull_thread *t)
+void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
 {
     lull_heap *heap = t->heap;
     lull_thread **link = &heap->threads;
@@ -310,6 +428,7 @@ void lull__thread_part(lull_thread *t)
         link = &(*link)->next;
     }
     lull__cache_retire_all(t); /* nobody is held while this thread has the lock */
+    part(t);
     *link = t->next;
     t->next = heap->gone_threads;
     heap->gone_threads = t;

@@ -16,6 +16,11 @@ void lull__hold_all(lull_heap *heap);
 /* Lets them go on. */
 void lull__release_all(lull_heap *heap);
 
+/* Has every thread of the heap take part once in `action`: by itself at its next safepoint; by its
+ * signal handler, when it reaches none within 1 ms; or, while it is blocked, by the calling
+ * thread. Nobody waits for anybody else. The caller holds cycle_lock and threads_lock. */
+void lull__handshake(lull_heap *heap, lull__action_fn action);
+
 /* The calling thread's own side. block: its registers and stack pointer are saved, and from then
  * on it may be collected around; unblock waits while threads are held. Between them it touches
  * nothing of the heap, unless it is the collecting thread. */
@@ -25,8 +30,9 @@ void lull__unblock(lull_thread *t);
 /* A safepoint: held here if that is wanted. */
 void lull__safepoint(lull_thread *t);
 
-/* lull_attach's and lull_detach's part: puts `t` among the heap's threads, takes it out. */
+/* lull_attach's and lull_detach's part: puts `t` among the heap's threads, takes it out; `part` is the last
+ * that is done for it while it is one of them. */
 void lull__thread_join(lull_thread *t);
-void lull__thread_part(lull_thread *t);
+void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t));
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "central.h"
+#include "collector.h"
 #include "cycle.h"
 #include "ephemeron.h"
 #include "error.h"
@@ -13,6 +14,7 @@
 #include "mark.h"
 #include "options.h"
 #include "pages.h"
+#include "phases.h"
 #include "pool.h"
 #include "registry.h"
 #include "roots.h"
@@ -40,11 +42,12 @@ static void init_values(lull_heap *heap)
     const lull_options *o = &heap->options;
 
     heap->colour = LULL__COLOUR_A;
+    heap->alloc_colour = LULL__COLOUR_A;
     heap->stress = (o->debug & LULL_DEBUG_STRESS) != 0;
     heap->last_cycle_end_ns = lull__os_now_ns();
     lull__pacer_init(&heap->pacer, o->gc_percent, o->memory_limit, o->heap_min);
     lull__emit(&heap->events, create, 0, heap->last_cycle_end_ns, lull__os_process_cpu_ns());
-    lull__cycle_set_goal(heap);
+    lull__phase_set_goal(heap);
 }
 
 /* The parts, in the order of lib/ORDER; what fails is undone by finish_parts. */
@@ -55,6 +58,7 @@ static bool init_parts(lull_heap *heap)
     lull__ephemeron_init(heap);
     lull__finalizer_init(heap);
     lull__worker_init(heap);
+    lull__collector_init(heap);
     lull__states_init(heap);
     heap->cells = lull__os_map(CELLS_BYTES);
     bool pages = lull__pages_init(heap);
@@ -65,6 +69,7 @@ static bool init_parts(lull_heap *heap)
 
 static void finish_parts(lull_heap *heap)
 {
+    lull__collector_finish(heap);
     lull__worker_finish(heap);
     lull__mark_finish(heap);
     lull__pools_finish(heap);
@@ -189,7 +194,7 @@ static lull_thread *lock_pacer(lull_heap *heap)
 
 static void unlock_pacer(lull_heap *heap, lull_thread *t)
 {
-    lull__cycle_set_goal(heap);
+    lull__phase_set_goal(heap);
     pthread_mutex_unlock(&heap->pacer_lock);
     if (t != NULL) {
         lull__leave(t);

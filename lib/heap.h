@@ -147,6 +147,7 @@ struct lull__span {
     uint32_t slots;
     uint32_t live;      /* slots in use after the last sweep */
     uint8_t state;      /* enum lull__span_state; under pages.lock */
+    uint8_t epoch;      /* low bits of heap->sweep_epoch when it was last swept, or made */
     uint8_t clean;      /* memory never used since it was zero: no need to clear slots */
     uint8_t large_state; /* the state byte of a large object */
 };
@@ -168,6 +169,7 @@ struct lull__cell {
     uint32_t class_index; /* LULL__CLASSES for the cell of large objects */
     uint32_t slot_size;   /* bytes; 0 for the cell of large objects */
     size_t spans;         /* in the three lists */
+    uint8_t epoch;        /* low bits of heap->sweep_epoch when the lists were given to be swept */
 } LULL__ALIGNED(LULL__CACHE_LINE);
 
 /* The free runs of one kind of memory, by length: exact to 63 blocks, the rest in the last. */
@@ -228,13 +230,29 @@ _Static_assert(sizeof(struct lull__cache) == 64, "one cache line");
  *   RUNNING -> HELD -> RUNNING        the thread, at a safepoint
  *   RUNNING -> BLOCKED -> RUNNING     the thread, around blocking sections
  *   RUNNING -> SIGNALLED -> RUNNING   the thread's signal handler
+ *   BLOCKED -> SERVED -> BLOCKED      the collector, taking its part in a handshake
  *   any -> GONE                       the thread, detaching */
 enum lull__thread_state {
     LULL__THREAD_RUNNING,
     LULL__THREAD_HELD,
     LULL__THREAD_BLOCKED,
     LULL__THREAD_SIGNALLED,
+    LULL__THREAD_SERVED,
     LULL__THREAD_GONE
+};
+
+/* A thread's part in a handshake: what it does for the collector, by itself at a safepoint, in its
+ * signal handler (where it may be between any two instructions of an inline fast path), or done
+ * for it by the collector while it is blocked. */
+enum lull__part { LULL__PART_SAFEPOINT, LULL__PART_SIGNAL, LULL__PART_BLOCKED };
+typedef void (*lull__action_fn)(lull_thread *t, enum lull__part part);
+
+/* How far a concurrent cycle is with weak references; see weak.c. */
+enum lull__weak_phase {
+    LULL__WEAK_IDLE,    /* nobody marks: a target is what it is */
+    LULL__WEAK_MARKING, /* reading a target shades it */
+    LULL__WEAK_ENDING,  /* the last round may be running: reading an unmarked target calls it off */
+    LULL__WEAK_DEAD     /* unmarked targets are dead */
 };
 
 #define LULL__SPILL_WORDS 96 /* more than the frames from an entry of the library to the save */
@@ -263,8 +281,14 @@ struct lull_thread {
     lull_trace_fn tracer;
     void *tracer_arg;
 
-    uint8_t colour;          /* for new objects; changes while held */
+    uint8_t colour;          /* for new objects; changes while held or in its own handshake */
+    _Atomic uint64_t handshake; /* number of the last handshake it took part in */
+    struct lull__chunk *grey;   /* words shaded by its stores, found in its roots; its own, or of
+                                   whoever takes its part in a handshake; NULL: none yet */
+    size_t grey_count;          /* words in use of it */
+    struct lull__marker *assist; /* its marker when it assists; NULL: never did */
     size_t unflushed_bytes;  /* allocated, not yet in heap->allocated_since */
+    uint32_t owes_assist;    /* it has flushed since it last looked whether to assist */
     uint64_t held_since_ns;  /* when it reached the safepoint that holds it */
     struct lull__cache *caches; /* LULL__CELLS of them */
 };
@@ -297,6 +321,7 @@ struct lull__mark_queue {
     _Atomic uint32_t wake;         /* futex: changes when work is published or marking ends */
     uint32_t markers;              /* taking part in this drain */
     uint32_t done;                 /* all idle, nothing full: the drain is over; under lock */
+    uint32_t assisting;            /* mutators that hold work; under lock */
     _Atomic uint32_t overflow;     /* a word was dropped for want of memory */
     _Atomic size_t bytes;          /* mapped */
 };
@@ -317,6 +342,9 @@ struct lull__marker_pool {
     uint64_t drain;          /* number of the present drain */
     bool stop;
     struct lull__marker *marker; /* LULL__MARKERS_MAX of them; [0] is the collecting thread's */
+    _Atomic size_t assisted_bytes, assisted_objects; /* by mutators, in the present cycle */
+    _Atomic uint64_t assisted_cpu_ns;
+    struct lull_ephemeron *assisted_found; /* by `found` links; under the ephemerons' lock */
 };
 
 /* ---- weak things ---- */
@@ -360,6 +388,7 @@ struct lull__finalizers {
     struct lull__finalizer *ready; /* ring buffer of `ready_capacity` */
     size_t ready_capacity, ready_head;
     _Atomic size_t ready_count;
+    size_t due_count; /* behind those: queued by this cycle, not yet to be run */
     pthread_t thread; /* the finalizer thread where asked for */
     pthread_cond_t wake;
     bool thread_started, stop;
@@ -414,6 +443,19 @@ struct lull__magazine_store {
     size_t bytes;                      /* mapped */
 };
 
+/* The thread that runs concurrent cycles, and who asked it to. Under its lock. */
+struct lull__collector {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;     /* a cycle is wanted, or the thread shall end */
+    pthread_cond_t finished; /* a cycle was finished */
+    pthread_t thread;
+    bool started, stop;
+    _Atomic bool wanted;     /* from a request to the end of the cycle that serves it; outside the
+                                lock a hint */
+    uint32_t reason;         /* of the wanted cycle; enum lull__cycle_reason */
+    uint64_t asked, begun, ended; /* cycles: the last one asked for, begun, ended */
+};
+
 /* ---- the heap ---- */
 
 struct lull_heap {
@@ -423,7 +465,8 @@ struct lull_heap {
 
     /* hot, read by marking and allocation */
     struct lull__pages pages;
-    uint8_t colour;              /* .inv.colour; changes while all threads are held */
+    _Atomic uint8_t colour;      /* .inv.colour; changes at the end of marking; relaxed: whoever
+                                    reads it for more than a hint was in a handshake since */
     bool tagged;                 /* pointer_mask or tag rule are in force */
     bool stress;                 /* options.debug */
 
@@ -445,7 +488,12 @@ struct lull_heap {
     uint32_t thread_count;
     uint32_t next_thread_number;
     _Atomic uint32_t stop;       /* futex: nonzero while threads shall be held */
-    _Atomic uint32_t acks;       /* futex: changes when a thread is held */
+    _Atomic uint32_t acks;       /* futex: changes when a thread is held or took part */
+    _Atomic uint64_t handshake;  /* number of the last handshake; under threads_lock */
+    lull__action_fn action;      /* of it; written before the number */
+    uint8_t barrier;             /* head.marking of a thread that attaches now; threads_lock */
+    _Atomic uint8_t alloc_colour; /* colour of a thread that attaches now: black, once a cycle has
+                                    taken its snapshot; under threads_lock */
 
     pthread_mutex_t roots_lock;
     struct lull__roots roots;
@@ -459,7 +507,16 @@ struct lull_heap {
     struct lull__ephemerons ephemerons;
     struct lull__finalizers finalizers;
     _Atomic uint64_t weak_count; /* weak references ever made; 0: none to look for */
-    _Atomic uint32_t unswept;    /* spans in todo lists; a hint */
+    _Atomic uint32_t unswept;    /* spans in todo lists */
+    _Atomic uint32_t sweep_epoch; /* marks ended: spans with another epoch are unswept */
+    _Atomic uint32_t weak_phase; /* enum lull__weak_phase */
+    _Atomic bool marking;        /* a concurrent cycle marks: allocation may have to assist */
+    _Atomic size_t marked_bytes; /* in the present cycle so far */
+    _Atomic size_t mark_expected_bytes;  /* what the present cycle will mark, a guess; set at its begin */
+    _Atomic size_t mark_headroom_bytes;  /* what may be allocated while it does; set at its begin */
+    _Atomic uint64_t cycle_begin_bytes; /* heap bytes when marking began */
+    _Atomic size_t stack_bytes;  /* of threads, scanned in the present cycle's snapshot */
+    struct lull__collector collector;
 
     /* pacing */
     pthread_mutex_t pacer_lock;
@@ -473,6 +530,7 @@ struct lull_heap {
     /* pools */
     pthread_mutex_t pools_lock;
     lull_pool *pools[LULL__POOLS_MAX];     /* by index; under pools_lock */
+    _Atomic uint32_t pools_used; /* indices ever used */
     struct lull__pool_thread *pool_threads; /* who has magazines; under pools_lock */
     struct lull__magazine_store magazines;
 
@@ -533,6 +591,13 @@ LULL__INLINE struct lull__slot lull__resolve(const lull_heap *heap, uintptr_t ad
     slot.state = block->states + number;
     slot.base = block->start + number * lull__block_slot_size(block);
     return slot;
+}
+
+/* What span->epoch of a swept span is. Whoever may conclude from it that a span is swept has a lock
+ * of its cell, or the span, since marking ended. */
+LULL__INLINE uint8_t lull__sweep_epoch(const lull_heap *heap)
+{
+    return (uint8_t)atomic_load_explicit(&heap->sweep_epoch, memory_order_relaxed);
 }
 
 LULL__INLINE size_t lull__block_number(const lull_heap *heap, const void *address)

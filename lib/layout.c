@@ -60,11 +60,13 @@ static struct lull__layout *intern_plain(lull_heap *heap, enum lull__kind kind)
     return intern(heap, &wanted);
 }
 
-static void cell_init(struct lull__cell *cell, struct lull__layout *layout, unsigned class_index)
+static void cell_init(struct lull__cell *cell, struct lull__layout *layout, unsigned class_index,
+                      uint8_t epoch)
 {
     pthread_mutex_init(&cell->lock, NULL);
     cell->layout = layout;
     cell->class_index = class_index;
+    cell->epoch = epoch;
     cell->slot_size = lull__classes[class_index].slot_size;
 }
 
@@ -76,7 +78,7 @@ static bool add_cell(lull_heap *heap, struct lull__layout *layout, unsigned clas
     if (index == LULL__CELLS) {
         return false;
     }
-    cell_init(&heap->cells[index], layout, class_index);
+    cell_init(&heap->cells[index], layout, class_index, lull__sweep_epoch(heap));
     /* release: pairs with the acquire of whoever walks the cells; the cell is initialised */
     atomic_store_explicit(&heap->cell_count, index + 1, memory_order_release);
     /* release: pairs with the acquire in lull__layout_cell */

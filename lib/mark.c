@@ -27,6 +27,7 @@
 #define PIECE_BYTES ((size_t)32 << 10)
 #define SHARE_EVERY 128   /* edges between looks at whether another marker is idle */
 #define SHARE_LEAST 64    /* words worth giving away */
+#define REPORT_EVERY 16   /* looks at that between reports of progress */
 
 static uint8_t free_state = LULL__FREE;
 const struct lull__edge lull__no_edge = {&free_state, NULL, NULL};
@@ -272,13 +273,64 @@ static void share(struct lull__marker *m)
     lull__queue_publish(queue, given);
 }
 
+/* Adds what was marked since the last time to the progress that assists look at. */
+static void report_progress(struct lull__marker *m)
+{
+    /* relaxed: an estimate */
+    atomic_fetch_add_explicit(&m->heap->marked_bytes, m->bytes - m->reported, memory_order_relaxed);
+    m->reported = m->bytes;
+}
+
 static void drain_own(struct lull__marker *m)
 {
     struct lull__mark_queue *queue = &m->heap->queue;
+    unsigned turns = 0;
 
     while (m->kernel->drain(m, SHARE_EVERY)) {
+        if (++turns % REPORT_EVERY == 0) {
+            report_progress(m);
+        }
         if (LULL__UNLIKELY(lull__queue_hungry(queue))) {
             share(m);
+        }
+    }
+}
+
+/* What waits in the ring goes back on the stack. */
+static void flush_ring(struct lull__marker *m)
+{
+    for (unsigned i = 0; i < LULL__RING; i++) {
+        if (m->ring[i].block != NULL) {
+            make_room(m, 1);
+            *m->top++ = (uintptr_t)m->ring[i].base;
+            m->ring[i] = lull__no_edge;
+        }
+    }
+}
+
+/* Takes part in a drain with what a mutator has time for. */
+static void drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, unsigned edges)
+{
+    chunk->next = NULL;
+    use_chunk(m, chunk, chunk->count);
+    for (unsigned done = 0; done < edges && m->kernel->drain(m, SHARE_EVERY);) {
+        done += SHARE_EVERY;
+    }
+    flush_ring(m);
+    /* what is left goes back whole */
+    while (m->chunk != NULL) {
+        struct lull__chunk *left = m->chunk;
+        size_t count = (size_t)(m->top - left->word);
+        if (left->next != NULL) {
+            use_chunk(m, left->next, left->next->count);
+        } else {
+            m->chunk = NULL;
+        }
+        left->count = count;
+        if (count != 0) {
+            lull__queue_publish(&m->heap->queue, left);
+        } else {
+            lull__queue_give_empty(&m->heap->queue, left);
         }
     }
 }
@@ -298,6 +350,100 @@ static void drain_all(struct lull__marker *m, bool idle)
         chunk->next = NULL;
         use_chunk(m, chunk, chunk->count);
         drain_own(m);
+    }
+}
+
+static void prepare(struct lull__marker *m)
+{
+    lull_heap *heap = m->heap;
+
+    m->range = (uintptr_t)heap->pages.range;
+    /* acquire: pairs with the release in pages.c's commit */
+    m->extent = atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire);
+    m->blocks = heap->pages.blocks;
+    m->white = atomic_load_explicit(&heap->colour, memory_order_relaxed);
+    m->black = lull__other_colour(m->white);
+    if (m->found == NULL) {
+        m->found = LULL__FOUND_END;
+    }
+}
+
+LULL__NO_SANITIZE static void tracer_range(lull_tracer *tracer, const uintptr_t *start,
+                                           const uintptr_t *end)
+{
+    struct lull__marker *m = (struct lull__marker *)(void *)tracer;
+
+    if (!m->heap->tagged) {
+        scan_words(m, start, end);
+        return;
+    }
+    for (; start < end; start++) {
+        lull__mark_word(m, *start);
+    }
+}
+
+/* ---- assists ---- */
+
+/* What a mutator marked becomes part of what the cycle marked. */
+static void merge_assist(lull_heap *heap, struct lull__marker *m, uint64_t cpu_ns)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+
+    /* relaxed: sums that are read after the drain, which ends after lull__queue_assist_end */
+    atomic_fetch_add_explicit(&pool->assisted_bytes, m->bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->assisted_objects, m->objects, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->assisted_cpu_ns, cpu_ns, memory_order_relaxed);
+    lull__ephemeron_merge(heap, m);
+    m->bytes = 0;
+    m->objects = 0;
+    m->reported = 0;
+}
+
+#define ASSIST_BYTES lull__round_up(sizeof(struct lull__marker), LULL__OS_PAGE)
+
+static struct lull__marker *assist_marker(lull_thread *t)
+{
+    struct lull__marker *m = t->assist;
+
+    if (m == NULL) {
+        m = lull__os_map(ASSIST_BYTES);
+        if (m == NULL) {
+            return NULL;
+        }
+        m->tracer.range = tracer_range;
+        m->heap = t->heap;
+        m->kernel = t->heap->markers.marker[0].kernel;
+        for (unsigned i = 0; i < LULL__RING; i++) {
+            m->ring[i] = lull__no_edge;
+        }
+        t->assist = m;
+    }
+    return m;
+}
+
+bool lull__mark_assist(lull_thread *t, unsigned edges)
+{
+    lull_heap *heap = t->heap;
+    struct lull__marker *m = assist_marker(t);
+    struct lull__chunk *chunk = m != NULL ? lull__queue_assist(&heap->queue) : NULL;
+
+    if (chunk == NULL) {
+        return false;
+    }
+    uint64_t cpu_ns = lull__os_thread_cpu_ns();
+    prepare(m);
+    drain_a_little(m, chunk, edges);
+    report_progress(m);
+    merge_assist(heap, m, lull__os_thread_cpu_ns() - cpu_ns);
+    lull__queue_assist_end(&heap->queue);
+    return true;
+}
+
+void lull__mark_assist_finish(lull_thread *t)
+{
+    if (t->assist != NULL) {
+        lull__os_unmap(t->assist, ASSIST_BYTES);
+        t->assist = NULL;
     }
 }
 
@@ -404,20 +550,6 @@ static bool equip(struct lull__marker *m)
     return true;
 }
 
-static void prepare(struct lull__marker *m)
-{
-    lull_heap *heap = m->heap;
-
-    m->range = (uintptr_t)heap->pages.range;
-    /* acquire: pairs with the release in pages.c's commit */
-    m->extent = atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire);
-    m->blocks = heap->pages.blocks;
-    m->white = heap->colour;
-    m->black = lull__other_colour(heap->colour);
-    if (m->found == NULL) {
-        m->found = LULL__FOUND_END;
-    }
-}
 
 static void begin_drain(lull_heap *heap, uint32_t markers)
 {
@@ -453,20 +585,6 @@ static void end_drain(lull_heap *heap)
 }
 
 /* ---- the interface ---- */
-
-LULL__NO_SANITIZE static void tracer_range(lull_tracer *tracer, const uintptr_t *start,
-                                           const uintptr_t *end)
-{
-    struct lull__marker *m = (struct lull__marker *)(void *)tracer;
-
-    if (!m->heap->tagged) {
-        scan_words(m, start, end);
-        return;
-    }
-    for (; start < end; start++) {
-        lull__mark_word(m, *start);
-    }
-}
 
 bool lull__mark_init(lull_heap *heap)
 {
@@ -564,8 +682,10 @@ void lull__mark_drain(lull_heap *heap, uint32_t markers)
 
 struct lull__mark_total lull__mark_end(lull_heap *heap)
 {
-    struct lull__mark_total total = {0, 0, 0};
     struct lull__marker_pool *pool = &heap->markers;
+    struct lull__mark_total total = {atomic_exchange(&pool->assisted_bytes, 0),
+                                     atomic_exchange(&pool->assisted_objects, 0),
+                                     atomic_exchange(&pool->assisted_cpu_ns, 0)};
 
     pool->marker[0].cpu_ns += lull__os_thread_cpu_ns();
     for (uint32_t i = 0; i <= pool->started; i++) {
@@ -575,9 +695,21 @@ struct lull__mark_total lull__mark_end(lull_heap *heap)
         total.cpu_ns += m->cpu_ns;
         m->bytes = 0;
         m->objects = 0;
+        m->reported = 0;
         m->cpu_ns = 0;
     }
     return total;
+}
+
+size_t lull__mark_objects(lull_heap *heap)
+{
+    struct lull__marker_pool *pool = &heap->markers;
+    size_t objects = atomic_load_explicit(&pool->assisted_objects, memory_order_relaxed);
+
+    for (uint32_t i = 0; i <= pool->started; i++) {
+        objects += pool->marker[i].objects;
+    }
+    return objects;
 }
 
 void lull_trace(lull_tracer *tracer, const void *word)

@@ -45,6 +45,7 @@ struct lull__marker {
     struct lull_ephemeron *found; /* ephemerons marked, by their `found` links */
     size_t bytes;                 /* marked; slots, not what was asked for */
     size_t objects;
+    size_t reported;              /* of bytes, in heap->marked_bytes already */
     uint64_t cpu_ns;
 
     uint32_t ring_place; /* of the oldest edge, where the next one goes */
@@ -69,6 +70,14 @@ void lull__mark_range(struct lull__marker *m, const void *start, const void *end
 
 /* Marks everything reachable from what was added, with up to `markers` of the threads started. */
 void lull__mark_drain(lull_heap *heap, uint32_t markers);
+
+/* A mutator's part in a drain: takes published work, marks at most `edges`, publishes what is left.
+ * False: there was none, or no memory for the thread's marker. Inside the library. */
+bool lull__mark_assist(lull_thread *t, unsigned edges);
+void lull__mark_assist_finish(lull_thread *t);
+
+/* Objects marked since marking began, by markers and assists; between drains. */
+size_t lull__mark_objects(lull_heap *heap);
 
 /* Whether marking reached the object in a slot. Between drains. */
 LULL__INLINE bool lull__mark_reached(const struct lull__marker *m, const struct lull__slot *slot)
@@ -99,6 +108,9 @@ void lull__mark_fork_child(lull_heap *heap);
 /* ephemeron.c's hooks: a slot in state LULL__KEY was reached; some were blackened without a word
  * (mark.c, overflow). */
 void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state);
+
+/* The ephemerons that an assisting mutator found, for the next look at all. */
+void lull__ephemeron_merge(lull_heap *heap, struct lull__marker *m);
 void lull__ephemeron_recover(struct lull__marker *m);
 
 #endif

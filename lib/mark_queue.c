@@ -76,7 +76,6 @@ void lull__queue_give_empty(struct lull__mark_queue *queue, struct lull__chunk *
 void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers)
 {
     pthread_mutex_lock(&queue->lock);
-    LULL_ASSERT_VALUES(queue->full == NULL, queue->full, markers);
     queue->markers = markers;
     queue->done = 0;
     /* relaxed, here and below: written under the lock; outside it a hint */
@@ -114,6 +113,55 @@ static struct lull__chunk *take_full(struct lull__mark_queue *queue)
     return chunk;
 }
 
+/* Under lock: whether nobody has work, nor can get any; then the drain is done. */
+static bool over(struct lull__mark_queue *queue)
+{
+    if (atomic_load_explicit(&queue->idle, memory_order_relaxed) != queue->markers ||
+        queue->full != NULL || queue->assisting != 0) {
+        return false;
+    }
+    queue->done = 1;
+    wake(queue, INT32_MAX);
+    return true;
+}
+
+struct lull__chunk *lull__queue_assist(struct lull__mark_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    struct lull__chunk *chunk = queue->done ? NULL : take_full(queue);
+    queue->assisting += chunk != NULL;
+    pthread_mutex_unlock(&queue->lock);
+    return chunk;
+}
+
+void lull__queue_assist_end(struct lull__mark_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->assisting--;
+    wake(queue, 1); /* who waits may find the drain over, or what the assist gave back */
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void lull__queue_discard(struct lull__mark_queue *queue)
+{
+    struct lull__chunk *chunk;
+
+    pthread_mutex_lock(&queue->lock);
+    while ((chunk = take_full(queue)) != NULL) {
+        chunk->next = queue->spare;
+        queue->spare = chunk;
+    }
+    pthread_mutex_unlock(&queue->lock);
+}
+
+bool lull__queue_is_empty(struct lull__mark_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool empty = queue->full == NULL && queue->assisting == 0;
+    pthread_mutex_unlock(&queue->lock);
+    return empty;
+}
+
 struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle)
 {
     struct lull__chunk *chunk;
@@ -122,12 +170,10 @@ struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle)
     while ((chunk = take_full(queue)) == NULL && !queue->done) {
         if (!idle) {
             idle = true;
-            uint32_t now = atomic_fetch_add_explicit(&queue->idle, 1, memory_order_relaxed) + 1;
-            if (now == queue->markers) {
-                queue->done = 1;
-                wake(queue, INT32_MAX);
-                break;
-            }
+            atomic_fetch_add_explicit(&queue->idle, 1, memory_order_relaxed);
+        }
+        if (over(queue)) {
+            break;
         }
         uint32_t seen = atomic_load_explicit(&queue->wake, memory_order_acquire);
         pthread_mutex_unlock(&queue->lock);

@@ -21,6 +21,17 @@ void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chu
  * in between. `idle`: the caller already counts as idle. */
 struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle);
 
+/* A mutator's part: published work while a drain runs, or NULL; after work it publishes what is
+ * left, then says that it has none. */
+struct lull__chunk *lull__queue_assist(struct lull__mark_queue *queue);
+void lull__queue_assist_end(struct lull__mark_queue *queue);
+
+/* Marking is over: what was published since is nobody's. */
+void lull__queue_discard(struct lull__mark_queue *queue);
+
+/* Nothing is published, and no mutator holds work. */
+bool lull__queue_is_empty(struct lull__mark_queue *queue);
+
 /* Whether publishing would help somebody: a hint. */
 LULL__INLINE bool lull__queue_hungry(const struct lull__mark_queue *queue)
 {

@@ -66,9 +66,11 @@ static int check_given(const lull_options *o)
                           "struct_size is %zu; allowed is %zu, as lull_options_init sets it",
                           o->struct_size, sizeof(*o));
     }
-    if (o->mode != LULL_MODE_STOP && o->mode != LULL_MODE_OFF) {
+    if ((unsigned)o->mode > LULL_MODE_INCREMENTAL) {
         return lull__fail(LULL_E_INVALID,
-                          "mode is %d; allowed are LULL_MODE_STOP and LULL_MODE_OFF", (int)o->mode);
+                          "mode is %d; allowed are LULL_MODE_STOP, LULL_MODE_OFF, "
+                          "LULL_MODE_CONCURRENT and LULL_MODE_INCREMENTAL",
+                          (int)o->mode);
     }
     if (o->gc_percent != LULL_PERCENT_OFF &&
         (o->gc_percent < 0 || o->gc_percent > LULL__PERCENT_MAX)) {
@@ -222,13 +224,19 @@ static bool parse_debug_word(const char *word, size_t length, unsigned *debug)
 
 static bool set_mode(const char *text, lull_options *o)
 {
-    if (strcmp(text, "stop") == 0) {
-        o->mode = LULL_MODE_STOP;
-        return true;
-    }
-    if (strcmp(text, "off") == 0) {
-        o->mode = LULL_MODE_OFF;
-        return true;
+    static const struct {
+        const char *name;
+        lull_mode mode;
+    } modes[] = {{"stop", LULL_MODE_STOP},
+                 {"off", LULL_MODE_OFF},
+                 {"concurrent", LULL_MODE_CONCURRENT},
+                 {"incremental", LULL_MODE_INCREMENTAL}};
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(text, modes[i].name) == 0) {
+            o->mode = modes[i].mode;
+            return true;
+        }
     }
     return false;
 }
@@ -292,7 +300,7 @@ static const struct variable {
     bool (*set)(const char *text, lull_options *options); /* false: not allowed */
     const char *allowed;
 } variables[] = {
-    {"LULL_MODE", set_mode, "\"stop\" and \"off\""},
+    {"LULL_MODE", set_mode, "\"stop\", \"off\", \"concurrent\" and \"incremental\""},
     {"LULL_PERCENT", set_percent, "0 to 100000 and \"off\""},
     {"LULL_LIMIT", set_limit, SIZE_ALLOWED},
     {"LULL_HEAP_MAX", set_heap_max, SIZE_ALLOWED},

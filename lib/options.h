@@ -5,7 +5,7 @@
  * LULL_* variable that is not listed here is nobody's business and left alone. A program that
  * runs with more rights than its user (setuid) takes nothing from the environment.
  *
- *   LULL_MODE=stop|off                 mode
+ *   LULL_MODE=stop|off|concurrent|incremental   mode
  *   LULL_PERCENT=0..100000|off         gc_percent
  *   LULL_LIMIT=SIZE                    memory_limit
  *   LULL_HEAP_MAX=SIZE                 heap_max

@@ -95,9 +95,12 @@ void lull__pacer_set_limit(struct lull__pacer *p, uint64_t limit_bytes)
     set_goal(p);
 }
 
-uint64_t lull__pacer_trigger(const struct lull__pacer *p)
+uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside)
 {
-    return p->goal_bytes;
+    uint64_t growth = minus(p->goal_bytes, p->live_bytes);
+    uint64_t runway = least(most(p->runway_bytes, growth / 20), growth / 2);
+
+    return beside && p->goal_bytes != LULL__PACER_NEVER ? p->goal_bytes - runway : p->goal_bytes;
 }
 
 /* ---- the limiter ---- */
@@ -122,6 +125,7 @@ void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle
     p->system_bytes = cycle->system_bytes;
     p->overhead_bytes = cycle->overhead_bytes;
     p->last_goal_bytes = p->goal_bytes;
+    p->runway_bytes = most(scale(cycle->beside_bytes, 11, 10), p->runway_bytes / 4 * 3);
     limit_share(p, cycle);
     set_goal(p);
 }

@@ -14,8 +14,10 @@
  *               without end where there is no limit
  *   room      = limit − overhead − max(system − limit, 0), at least 0
  *   headroom  = max(3 % of room, 1 MiB)
- *   trigger   = goal: the program stands still while a cycle runs, so the heap does not grow in
- *               it. Marking beside the program will need a runway between the two.
+ *   trigger   = goal in mode stop: the program stands still, so the heap does not grow meanwhile
+ *             = goal − runway beside the program, so that marking ends about where the goal is
+ *   runway    = clamp(most, 5 % of growth, 50 % of growth), growth = goal − live
+ *   most      = max(1.1 · allocated while the last cycle marked, 3/4 · most)
  *
  * The limiter: a limit near or below what is live would have the collector run all the time.
  * A leaky bucket fills while threads are held and drains while they run; it may hold a second.
@@ -73,6 +75,8 @@ struct lull__pacer {
     uint64_t system_bytes;   /* resident, all of the heap's */
     uint64_t overhead_bytes; /* of it, neither objects nor idle: metadata, free slots */
     uint64_t step_bytes;     /* what the limiter grants past live */
+    uint64_t runway_bytes;   /* what the program allocates while a cycle marks: the most of the
+                                last cycles, fading */
     uint64_t bucket_ns;      /* the limiter's */
 
     /* Results; set by all of the above. */
@@ -91,6 +95,7 @@ struct lull__pacer_cycle {
     uint64_t allocated_bytes; /* since the last cycle's end */
     uint64_t elapsed_ns;      /* since the last cycle's end, this cycle included */
     uint64_t held_ns;         /* of it, threads were held */
+    uint64_t beside_bytes;    /* allocated while it marked; 0 in mode stop */
 };
 
 /* Sets the knobs and the first goal, that of an empty heap. */
@@ -104,8 +109,9 @@ void lull__pacer_set_limit(struct lull__pacer *p, uint64_t limit_bytes);
 /* Takes in what a cycle found and sets the next goal. */
 void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle);
 
-/* Heap bytes at which the next cycle begins, or LULL__PACER_NEVER. */
-uint64_t lull__pacer_trigger(const struct lull__pacer *p);
+/* Heap bytes at which the next cycle begins, or LULL__PACER_NEVER. `beside`: it marks beside the
+ * program. */
+uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside);
 
 /* Threads that mark: `requested`, or where that is 0 min(processors, live / 5 MB, 8), at least
  * 1. live_bytes: what the last cycle marked, or a better guess. */

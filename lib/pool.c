@@ -44,6 +44,7 @@
 
 #include "depot.h"
 #include "error.h"
+#include "grey.h"
 #include "thread.h"
 
 #define HALF LULL_MAGAZINE_SLOTS
@@ -103,8 +104,12 @@ static bool take(struct lull_pool *pool, struct lull_magazines *m, size_t n)
 
 /* Moves the lowest n objects of a thread, those put longest ago, to the depot; drops what is
  * beyond the bound or the memory. */
-static void give(struct lull_pool *pool, struct lull_magazines *m, size_t n)
+static void give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, size_t n)
 {
+    /* the depot was scanned when marking began, the thread will be again: what moves is shaded */
+    for (size_t i = 0; t->head.marking != 0 && i < n; i++) {
+        lull__grey_shade(t, m->object[i]);
+    }
     size_t kept = lull__depot_objects(&pool->depot);
     size_t allowed = pool->max_idle - lull__min(kept, pool->max_idle);
     size_t given = lull__depot_push(&pool->depot, m->object, lull__min(n, allowed));
@@ -227,7 +232,7 @@ void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
     }
     if (m->count >= pool->room) {
         lock(t, &pool->lock);
-        give(pool, m, half_of(pool));
+        give(t, pool, m, half_of(pool));
         unlock(t, &pool->lock);
     }
     m->object[m->count++] = (uintptr_t)object;
@@ -294,6 +299,10 @@ static bool enlist(lull_heap *heap, struct lull_pool *pool)
             pool->index = i;
             pool->head.offset = i * sizeof(struct lull_magazines);
             heap->pools[i] = pool;
+            /* relaxed: a thread that scans without the lock scans what it has used itself */
+            uint32_t used = atomic_load_explicit(&heap->pools_used, memory_order_relaxed);
+            atomic_store_explicit(&heap->pools_used, (uint32_t)lull__max(used, i + 1),
+                                  memory_order_relaxed);
             return true;
         }
     }
@@ -443,7 +452,7 @@ static void leave_pool(struct lull_pool *pool, struct lull__pool_thread *p)
         m->received -= (int64_t)m->count;
         m->count = 0;
     } else if (m->count != 0) {
-        give(pool, m, m->count);
+        give(p->t, pool, m, m->count);
     }
     add_counts(&pool->gone, m);
     pthread_mutex_unlock(&pool->lock);
@@ -476,29 +485,39 @@ void lull__pool_thread_finish(lull_thread *t)
 
 /* ---- the collector's side ---- */
 
-/* What standing threads keep goes back to the depot. */
-static void gather(lull_heap *heap, struct lull_pool *pool)
+/* What a thread keeps of one pool goes back to the depot. */
+static void gather(struct lull_pool *pool, struct lull__pool_thread *p)
 {
-    for (struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
-        struct lull_magazines *m = &p->magazines[pool->index];
-        if (held_by_signal(p)) {
-            continue; /* .inv.pool.signal */
-        }
-        if (m->count != 0) {
-            give(pool, m, m->count);
-        }
-        if (m->refill != 0) { /* else perhaps a page never touched */
-            m->refill = 0;
-        }
+    struct lull_magazines *m = &p->magazines[pool->index];
+
+    pthread_mutex_lock(&pool->lock);
+    if (m->count != 0) {
+        give(p->t, pool, m, m->count);
     }
+    if (m->refill != 0) { /* else perhaps a page never touched */
+        m->refill = 0;
+    }
+    pthread_mutex_unlock(&pool->lock);
 }
 
-static size_t trim_pool(lull_heap *heap, struct lull_pool *pool)
+void lull__pool_thread_gather(lull_thread *t)
+{
+    lull_heap *heap = t->heap;
+
+    pthread_mutex_lock(&heap->pools_lock);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] != NULL) {
+            gather(heap->pools[i], pool_thread_of(t));
+        }
+    }
+    pthread_mutex_unlock(&heap->pools_lock);
+}
+
+static size_t trim_pool(struct lull_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     size_t dropped = lull__depot_drop_victims(&pool->depot);
     count_drops(pool, dropped);
-    gather(heap, pool);
     lull__depot_age(&pool->depot);
     pthread_mutex_unlock(&pool->lock);
     return dropped;
@@ -508,7 +527,7 @@ void lull__pools_trim(lull_heap *heap)
 {
     pthread_mutex_lock(&heap->pools_lock);
     for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        size_t dropped = heap->pools[i] != NULL ? trim_pool(heap, heap->pools[i]) : 0;
+        size_t dropped = heap->pools[i] != NULL ? trim_pool(heap->pools[i]) : 0;
         if (dropped != 0) {
             lull__emit(&heap->events, pool_trim, 0, i, dropped);
         }
@@ -523,13 +542,18 @@ static void scan_stack(lull_tracer *tracer, const struct lull__stack *stack)
     }
 }
 
-static void scan_pool(lull_heap *heap, lull_tracer *tracer, const struct lull_pool *pool)
+void lull__pool_thread_scan(lull_thread *t, lull_tracer *tracer, bool in_signal)
 {
-    scan_stack(tracer, &pool->depot.idle);
-    scan_stack(tracer, &pool->depot.victims);
-    for (const struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
-        const struct lull_magazines *m = &p->magazines[pool->index];
-        tracer->range(tracer, m->object, m->object + (held_by_signal(p) ? ROOM : m->count));
+    lull_heap *heap = t->heap;
+    struct lull__pool_thread *p = pool_thread_of(t);
+
+    uint32_t used = atomic_load_explicit(&heap->pools_used, memory_order_relaxed);
+    for (uint32_t i = 0; i < used; i++) {
+        const struct lull_magazines *m = &p->magazines[i];
+        size_t n = in_signal ? ROOM : m->count; /* .inv.pool.signal */
+        if (n != 0) {
+            tracer->range(tracer, m->object, m->object + n);
+        }
     }
 }
 
@@ -538,7 +562,10 @@ void lull__pools_scan(lull_heap *heap, lull_tracer *tracer)
     pthread_mutex_lock(&heap->pools_lock);
     for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
         if (heap->pools[i] != NULL) {
-            scan_pool(heap, tracer, heap->pools[i]);
+            pthread_mutex_lock(&heap->pools[i]->lock);
+            scan_stack(tracer, &heap->pools[i]->depot.idle);
+            scan_stack(tracer, &heap->pools[i]->depot.victims);
+            pthread_mutex_unlock(&heap->pools[i]->lock);
         }
     }
     pthread_mutex_unlock(&heap->pools_lock);
@@ -566,14 +593,12 @@ void lull__pools_finish(lull_heap *heap)
 
 size_t lull__pools_bytes(lull_heap *heap)
 {
-    size_t threads = 0, used = 0;
+    size_t threads = 0;
+    size_t used = atomic_load_explicit(&heap->pools_used, memory_order_relaxed);
 
     pthread_mutex_lock(&heap->pools_lock);
     for (const struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
         threads++;
-    }
-    for (size_t i = 0; i < LULL__POOLS_MAX; i++) {
-        used = heap->pools[i] != NULL ? i + 1 : used;
     }
     size_t bytes = lull__magazines_bytes(&heap->magazines);
     pthread_mutex_unlock(&heap->pools_lock);

@@ -19,13 +19,18 @@ bool lull__pool_thread_init(lull_thread *t);
  * more. A second call does nothing. */
 void lull__pool_thread_finish(lull_thread *t);
 
-/* At the start of a cycle, all threads held: what lay idle through the last cycle becomes the
- * victim generation, and the victims of the last cycle are dropped. The magazines of threads not
- * held by a signal go back to the depots. */
+/* At the start of a cycle: what lay idle in the depots through the last cycle becomes the victim
+ * generation, and the victims of the last cycle are dropped. The collecting thread. */
 void lull__pools_trim(lull_heap *heap);
 
-/* Reports every object that pools keep; all threads held. */
+/* Before that, for a thread that is held, blocked or at a safepoint: what its magazines keep goes
+ * back to the depots. */
+void lull__pool_thread_gather(lull_thread *t);
+
+/* Reports every object that depots keep; and that a thread's magazines keep, or might: in_signal
+ * says that the thread may be in the middle of an inline get or put. The thread stands. */
 void lull__pools_scan(lull_heap *heap, lull_tracer *tracer);
+void lull__pool_thread_scan(lull_thread *t, lull_tracer *tracer, bool in_signal);
 
 /* Memory that magazines take, of depots and threads. The collecting thread, or one that is not
  * attached: it takes a lock. */

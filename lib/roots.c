@@ -52,7 +52,7 @@ static size_t trace_stack(const lull_thread *t, lull_tracer *tracer)
     return (size_t)(t->stack_high - low);
 }
 
-static size_t trace_thread(lull_thread *t, lull_tracer *tracer)
+size_t lull__roots_scan_thread(lull_thread *t, lull_tracer *tracer)
 {
     size_t bytes = t->kind == LULL_STACK_CONSERVATIVE ? trace_stack(t, tracer) : 0;
 
@@ -67,7 +67,7 @@ static size_t trace_thread(lull_thread *t, lull_tracer *tracer)
     return bytes;
 }
 
-static size_t trace_globals(lull_heap *heap, lull_tracer *tracer)
+size_t lull__roots_scan_globals(lull_heap *heap, lull_tracer *tracer)
 {
     size_t bytes = 0;
 
@@ -87,17 +87,6 @@ static size_t trace_globals(lull_heap *heap, lull_tracer *tracer)
     }
     pthread_mutex_unlock(&heap->roots_lock);
     return bytes;
-}
-
-struct lull__roots_scanned lull__roots_scan(lull_heap *heap, lull_tracer *tracer)
-{
-    struct lull__roots_scanned scanned = {0, 0};
-
-    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
-        scanned.stack_bytes += trace_thread(t, tracer);
-    }
-    scanned.global_bytes = trace_globals(heap, tracer);
-    return scanned;
 }
 
 /* ---- frames and tracers ---- */

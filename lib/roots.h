@@ -13,7 +13,9 @@ struct lull__roots_scanned {
     size_t global_bytes;
 };
 
-/* Reports every root of the heap to the tracer. All threads are held. */
-struct lull__roots_scanned lull__roots_scan(lull_heap *heap, lull_tracer *tracer);
+/* Report roots to the tracer: those of a thread that stands, those that are no thread's. Return the
+ * bytes scanned. */
+size_t lull__roots_scan_thread(lull_thread *t, lull_tracer *tracer);
+size_t lull__roots_scan_globals(lull_heap *heap, lull_tracer *tracer);
 
 #endif

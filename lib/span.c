@@ -135,6 +135,7 @@ struct lull__span *lull__span_new(lull_heap *heap, struct lull__cell *cell)
         return NULL;
     }
     span->cell = cell;
+    span->epoch = lull__sweep_epoch(heap);
     span->slots = class->slots;
     span->live = 0;
     span->bytes = (size_t)class->blocks * LULL__BLOCK;
@@ -157,6 +158,7 @@ struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *la
     }
     struct lull__block model = {.large = 1, .states = &span->large_state};
     span->cell = &heap->large;
+    span->epoch = lull__sweep_epoch(heap);
     span->state = LULL__SPAN_LARGE;
     span->slots = 1;
     span->live = 1;

@@ -44,6 +44,29 @@ static struct lull__sweep_result sweep_large(struct lull__span *span, uint8_t de
     return (struct lull__sweep_result){.live = live, .freed = !live};
 }
 
+/* Relaxed: another thread may be asking whether some word is an object; what is not dead keeps its
+ * value. */
+static lanes load_states(const uint8_t *states)
+{
+    const uint64_t *halves = (const uint64_t *)(const void *)states;
+    uint64_t s[2] = {__atomic_load_n(&halves[0], __ATOMIC_RELAXED),
+                     __atomic_load_n(&halves[1], __ATOMIC_RELAXED)};
+    lanes v;
+
+    memcpy(&v, s, sizeof v);
+    return v;
+}
+
+static void store_states(uint8_t *states, lanes v)
+{
+    uint64_t *halves = (uint64_t *)(void *)states;
+    uint64_t s[2];
+
+    memcpy(s, &v, sizeof s);
+    __atomic_store_n(&halves[0], s[0], __ATOMIC_RELAXED);
+    __atomic_store_n(&halves[1], s[1], __ATOMIC_RELAXED);
+}
+
 static struct lull__sweep_result sweep_small(struct lull__span *span, uint8_t *states, uint8_t dead)
 {
     struct lull__sweep_result result = {0, 0};
@@ -53,11 +76,10 @@ static struct lull__sweep_result sweep_small(struct lull__span *span, uint8_t *s
     for (uint32_t at = 0; at < span->slots; at += 64) {
         lanes live = {}, freed = {};
         for (uint32_t i = at; i < at + 64; i += LANES) {
-            lanes s;
-            memcpy(&s, states + i, LANES);
+            lanes s = load_states(states + i);
             lanes is_dead = (lanes)(s == dead_lanes);
             s &= ~is_dead;
-            memcpy(states + i, &s, LANES);
+            store_states(states + i, s);
             freed -= is_dead;                           /* true is -1 */
             live -= (lanes)(s != (lanes){} + LULL__FREE);
         }
@@ -71,7 +93,10 @@ static struct lull__sweep_result sweep_small(struct lull__span *span, uint8_t *s
 struct lull__sweep_result lull__sweep_span(lull_heap *heap, struct lull__span *span)
 {
     uint8_t *states = lull__span_states(heap, span);
-    uint8_t dead = lull__other_colour(heap->colour);
+    uint8_t dead =
+        lull__other_colour(atomic_load_explicit(&heap->colour, memory_order_relaxed));
+
+    span->epoch = lull__sweep_epoch(heap);
 
     if (LULL__UNLIKELY((heap->options.debug & LULL_DEBUG_SCRIBBLE) != 0)) {
         scribble(heap, span, states, dead);

@@ -25,6 +25,8 @@ struct verifier {
     size_t depth, capacity;
     const void *holder; /* whose words are being looked at; NULL: a root */
     bool failed;        /* no memory */
+    bool lenient;       /* unmarked objects are passed over: a conservative stack of concurrent
+                           marking is being looked at */
 };
 
 static void report(const struct verifier *v, const char *object, const uintptr_t *field,
@@ -93,7 +95,7 @@ static void visit_address(struct verifier *v, const uintptr_t *field, uintptr_t 
     size_t bytes;
     uint8_t state;
 
-    if (!object_of(v, address, &base, &bytes, &state)) {
+    if (!object_of(v, address, &base, &bytes, &state) || (v->lenient && state != v->black)) {
         return;
     }
     uint8_t *visited = &v->visited[(size_t)(base - v->heap->pages.range) / LULL__GRANULE];
@@ -219,9 +221,16 @@ static bool follow_all_ephemerons(struct verifier *v)
     return any;
 }
 
-static void follow_roots(struct verifier *v)
+static void follow_roots(struct verifier *v, bool concurrent)
 {
-    lull__roots_scan(v->heap, &v->tracer);
+    for (lull_thread *t = v->heap->threads; t != NULL; t = t->next) {
+        uint32_t state = atomic_load_explicit(&t->state, memory_order_relaxed);
+        v->lenient = concurrent && t->kind == LULL_STACK_CONSERVATIVE;
+        lull__roots_scan_thread(t, &v->tracer);
+        lull__pool_thread_scan(t, &v->tracer, state == LULL__THREAD_SIGNALLED);
+    }
+    v->lenient = false;
+    lull__roots_scan_globals(v->heap, &v->tracer);
     lull__finalizer_scan(v->heap, &v->tracer);
     lull__pools_scan(v->heap, &v->tracer);
     follow_all(v);
@@ -229,7 +238,7 @@ static void follow_roots(struct verifier *v)
     }
 }
 
-void lull__verify_marks(lull_heap *heap, struct lull__marker *m)
+void lull__verify_marks(lull_heap *heap, struct lull__marker *m, bool concurrent)
 {
     struct verifier v = {.tracer = {visit_range}, .heap = heap, .black = m->black};
 
@@ -239,7 +248,7 @@ void lull__verify_marks(lull_heap *heap, struct lull__marker *m)
         lull__os_unmap(v.visited, v.visited_bytes);
         return;
     }
-    follow_roots(&v);
+    follow_roots(&v, concurrent);
     lull__os_unmap(v.visited, v.visited_bytes);
     lull__os_unmap(v.stack, v.capacity * sizeof *v.stack);
 }

@@ -4,9 +4,11 @@
  * the spans of kind WEAK are the list. */
 #include "weak.h"
 
+#include "grey.h"
 #include "span.h"
+#include "thread.h"
 
-static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__span *span)
+LULL__NO_SANITIZE static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__span *span)
 {
     const uint8_t *states = lull__span_states(heap, span);
     char *start = lull__span_start(heap, span);
@@ -18,11 +20,13 @@ static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__s
         }
         struct lull_weak *weak =
             (struct lull_weak *)(void *)(start + (size_t)i * span->cell->slot_size);
-        struct lull__slot target = lull__resolve(heap, lull__address(heap, weak->target));
-        if (lull__mark_missed(m, &target)) {
-            weak->target = 0;
-            cleared++;
-        }
+        /* relaxed: it is written once, by who makes it; exchanged, since that may be now, and what
+         * was read before an old word of the slot */
+        uintptr_t word = __atomic_load_n(&weak->target, __ATOMIC_RELAXED);
+        struct lull__slot target = lull__resolve(heap, lull__address(heap, word));
+        cleared += lull__mark_missed(m, &target) &&
+                   __atomic_compare_exchange_n(&weak->target, &word, 0, false, __ATOMIC_RELAXED,
+                                               __ATOMIC_RELAXED);
     }
     return cleared;
 }
@@ -46,10 +50,70 @@ size_t lull__weak_clear(lull_heap *heap, struct lull__marker *m)
     return cleared;
 }
 
+/* ---- reading ---- */
+
+uintptr_t lull__weak_shade(lull_thread *t, uintptr_t word)
+{
+    if (LULL__UNLIKELY(t->head.marking != 0)) {
+        lull__enter(t);
+        lull__grey_shade(t, word);
+        lull__leave(t);
+    }
+    return word;
+}
+
+/* Black is the colour of new objects: that does not change while anybody may ask. Before the
+ * snapshot it is white still, and the word read a root of the snapshot. */
+static bool is_reached(const lull_heap *heap, uintptr_t word)
+{
+    struct lull__slot slot = lull__resolve(heap, lull__address(heap, word));
+
+    /* relaxed: the phase that was read before orders it */
+    return slot.state == NULL ||
+           lull__state_load(slot.state) ==
+               atomic_load_explicit(&heap->alloc_colour, memory_order_relaxed);
+}
+
+/* While a cycle marks: the word if it may be used, shaded; 0 if its object is dead. */
+static uintptr_t read_while_marking(lull_thread *t, const uintptr_t *weak)
+{
+    lull_heap *heap = t->heap;
+    uint32_t phase;
+
+    /* acquire: pairs with the release in cycle.c; the marks that ended the phase before */
+    while ((phase = atomic_load_explicit(&heap->weak_phase, memory_order_acquire)) !=
+           LULL__WEAK_IDLE) {
+        uintptr_t word = __atomic_load_n(weak, __ATOMIC_RELAXED);
+        if (word == 0 || is_reached(heap, word)) {
+            return word;
+        }
+        if (phase == LULL__WEAK_MARKING) {
+            lull__grey_shade(t, word);
+            return word;
+        }
+        if (phase == LULL__WEAK_DEAD) {
+            return 0;
+        }
+        /* ENDING: the last round may not be the last; on success or failure, look again */
+        atomic_compare_exchange_strong_explicit(&heap->weak_phase, &phase, LULL__WEAK_MARKING,
+                                                memory_order_acq_rel, memory_order_relaxed);
+    }
+    return __atomic_load_n(weak, __ATOMIC_RELAXED);
+}
+
+uintptr_t lull__weak_read(lull_thread *t, const uintptr_t *weak)
+{
+    /* inside the library from before the phase is read: no handshake comes in between, so a phase
+     * read as IDLE means that the word is a root of the snapshot to come */
+    lull__enter(t);
+    uintptr_t word = read_while_marking(t, weak);
+    lull__leave(t);
+    return word;
+}
+
 /* ---- the interface; lull_weak_new is in alloc.c ---- */
 
 void *lull_weak_get(lull_thread *t, lull_weak *weak)
 {
-    LULL_ASSERT_HOT(t != NULL);
-    return (void *)weak->target;
+    return (void *)lull__weak_read(t, &weak->target);
 }

@@ -8,4 +8,11 @@
  * all but finalizers. */
 size_t lull__weak_clear(lull_heap *heap, struct lull__marker *m);
 
+/* Reads a word that does not keep its object alive: the word, whose object does live from then on,
+ * or 0. */
+uintptr_t lull__weak_read(lull_thread *t, const uintptr_t *weak);
+
+/* Returns `word`; while a cycle marks, its object will be marked. */
+uintptr_t lull__weak_shade(lull_thread *t, uintptr_t word);
+
 #endif

@@ -112,7 +112,7 @@ START_TEST(options_out_of_range_are_refused)
     REFUSED(struct_size, sizeof(lull_options) - 8, "", "lull_options_init");
     REFUSED(struct_size, sizeof(lull_options) + 8, "", "lull_options_init");
     REFUSED(struct_size, 0, "0", "lull_options_init");
-    REFUSED(mode, (lull_mode)2, "2", "LULL_MODE_OFF");
+    REFUSED(mode, (lull_mode)4, "4", "LULL_MODE_INCREMENTAL");
     REFUSED(mode, (lull_mode)-1, "-1", "LULL_MODE_STOP");
     REFUSED(gc_percent, -2, "-2", "100000");
     REFUSED(gc_percent, 100001, "100001", "LULL_PERCENT_OFF");
@@ -172,6 +172,8 @@ START_TEST(variables_override_options)
     given.mode = LULL_MODE_STOP;
     ck_assert_int_eq(resolved("LULL_MODE", "off")->mode, LULL_MODE_OFF);
     ck_assert_int_eq(resolved("LULL_MODE", "stop")->mode, LULL_MODE_STOP);
+    ck_assert_int_eq(resolved("LULL_MODE", "concurrent")->mode, LULL_MODE_CONCURRENT);
+    ck_assert_int_eq(resolved("LULL_MODE", "incremental")->mode, LULL_MODE_INCREMENTAL);
     ck_assert_int_eq(resolved("LULL_PERCENT", "250")->gc_percent, 250);
     ck_assert_int_eq(resolved("LULL_PERCENT", "0")->gc_percent, 0);
     ck_assert_int_eq(resolved("LULL_PERCENT", "100000")->gc_percent, 100000);
@@ -304,8 +306,8 @@ END_TEST
 
 START_TEST(other_values_that_say_nothing_are_refused)
 {
-    refused("LULL_MODE", "concurrent", "\"stop\" and \"off\"");
-    refused("LULL_MODE", "STOP", "\"stop\" and \"off\"");
+    refused("LULL_MODE", "beside", "\"concurrent\" and \"incremental\"");
+    refused("LULL_MODE", "STOP", "\"stop\", \"off\"");
     refused("LULL_PERCENT", "-1", "0 to 100000 and \"off\"");
     refused("LULL_PERCENT", "100001", "0 to 100000 and \"off\"");
     refused("LULL_PERCENT", "4294967297", "0 to 100000 and \"off\"");

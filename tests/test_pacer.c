@@ -73,9 +73,9 @@ START_TEST(the_trigger_is_the_goal)
 {
     lull__pacer_init(&p, 100, 0, HEAP_MIN);
     mark(30 * MIB);
-    ck_assert_uint_eq(lull__pacer_trigger(&p), 60 * MIB);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, false), 60 * MIB);
     lull__pacer_set_percent(&p, LULL_PERCENT_OFF);
-    ck_assert_uint_eq(lull__pacer_trigger(&p), LULL__PACER_NEVER);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, false), LULL__PACER_NEVER);
 }
 END_TEST
 
@@ -241,7 +241,7 @@ START_TEST(any_goal_is_that_of_naive_arithmetic)
         check_about(p.goal_bytes, naive_goal(), "the goal after a new limit");
         lull__pacer_set_percent(&p, random_percent(&r));
         check_about(p.goal_bytes, naive_goal(), "the goal after a new percent");
-        ck_assert_uint_eq(lull__pacer_trigger(&p), p.goal_bytes);
+        ck_assert_uint_eq(lull__pacer_trigger(&p, false), p.goal_bytes);
     }
 }
 END_TEST
@@ -336,7 +336,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* Runs the program up to the next cycle and through it. */
 static void run_cycle(struct program *s)
 {
-    uint64_t trigger = lull__pacer_trigger(&p);
+    uint64_t trigger = lull__pacer_trigger(&p, false);
     uint64_t free = trigger > s->heap_bytes ? trigger - s->heap_bytes : 0;
     uint64_t allocated = (free / REFILL + 1) * REFILL;
     uint64_t running_ns = allocated * 1000 / s->rate;

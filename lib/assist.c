@@ -1,0 +1,43 @@
+/* assist.c -- marking done by threads that allocate while a cycle marks.
+ *
+ * A cycle may allocate mark_headroom_bytes while it marks mark_expected_bytes. A thread that has
+ * taken new slots compares how far both are; where marking is behind, it takes a chunk of
+ * published work, marks for a quantum and gives back what is left. So what the background does is
+ * credit for all, and nobody waits: a thread assists at most once for each FLUSH_BYTES of slots
+ * (cache.c). */
+#include "assist.h"
+
+#include "thread.h"
+
+#define ASSIST_EDGES 1024 /* a quantum: some microseconds */
+
+static bool behind(const lull_heap *heap)
+{
+    size_t now = (size_t)(atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
+                          atomic_load_explicit(&heap->allocated_since, memory_order_relaxed));
+    size_t begin = (size_t)atomic_load_explicit(&heap->cycle_begin_bytes, memory_order_relaxed);
+    size_t allocated = now > begin ? now - begin : 0;
+    size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
+
+    /* allocated / headroom > marked / expected, without dividing */
+    size_t expected = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed);
+    size_t headroom = atomic_load_explicit(&heap->mark_headroom_bytes, memory_order_relaxed);
+    return (double)allocated * (double)expected > (double)marked * (double)headroom;
+}
+
+void lull__assist(lull_thread *t)
+{
+    lull_heap *heap = t->heap;
+
+    /* relaxed, all: hints; whether there is work the queue's lock says */
+    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) || !behind(heap)) {
+        return;
+    }
+    uint64_t start_ns = lull__os_now_ns();
+    lull__enter(t);
+    if (lull__mark_assist(t, ASSIST_EDGES)) {
+        uint64_t ns = lull__os_now_ns() - start_ns;
+        lull__emit(&heap->events, pause, t->number, LULL_PAUSE_ASSIST, ns);
+    }
+    lull__leave(t);
+}

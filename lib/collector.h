@@ -1,0 +1,17 @@
+/* collector.h -- the heap's thread that runs concurrent cycles, and requests to it. */
+#ifndef LULL__COLLECTOR_H
+#define LULL__COLLECTOR_H
+
+#include "heap.h"
+
+void lull__collector_init(lull_heap *heap);
+void lull__collector_finish(lull_heap *heap);
+void lull__collector_fork_child(lull_heap *heap);
+
+/* Asks for a cycle, and goes on. False: the thread cannot be started. */
+bool lull__collector_ask(lull_heap *heap, enum lull__cycle_reason reason);
+
+/* Waits for a whole cycle that begins after this call. The caller is blocked, or not attached. */
+bool lull__collector_wait(lull_heap *heap, enum lull__cycle_reason reason);
+
+#endif

@@ -1,0 +1,252 @@
+/* cycle_concurrent.c -- a collection beside the running program; lull__cycle_concurrent is the whole
+ * of it, top to bottom.
+ *
+ * Threads are never all held. Each takes part in handshakes, one after the other, in its own time:
+ *
+ *   H1 raise      stores shade what they store
+ *   H2 snapshot   new objects are black; the thread's roots go to the markers
+ *      mark       from them and the shared roots, until nothing is left
+ *   H3 round      what stores shaded since goes to the markers, and the thread's roots again;
+ *                 mark what that brings. Rounds are repeated until one brings nothing
+ *      weak       weak references, finalizers, ephemerons
+ *   H4 lower      stores are stores again; the thread's own spans are swept
+ *
+ * The argument. White is what existed at H2 and is not marked.
+ *
+ * .arg.order  H1 and H2 are two handshakes: were they one, a thread that took part could allocate a
+ *   black object, and one that did not yet could store a white one into it without shading it,
+ *   and lose its own reference before its snapshot.
+ * .arg.edges  From the end of H2 on no black object holds a white one that is not on its way to
+ *   the markers: a scanned object's white children were pushed; a new object is black and empty;
+ *   every store since H1 shades what it stores.
+ * .arg.round  When the markers have nothing left, a white object can be reached only from a thread's
+ *   roots. Take a round that brings nothing, and suppose a thread held a white object after its
+ *   part in it; take the first such moment. It was loaded from an object, which by .arg.edges
+ *   means that a thread stored and shaded it since the markers were done; that thread held it
+ *   before, so had not taken part yet, and its part then brought the white object. So after a
+ *   round that brings nothing what is white is dead.
+ * .arg.bound  Rounds can go on while threads load white objects that only other threads' roots
+ *   reach, which takes races that rarely last. After ROUNDS of them stores shade what they
+ *   overwrite too: from the round after that on, whatever was reachable when it began gets
+ *   marked, and nothing that was not can be reached: one more round is the last.
+ * .arg.inflight  A handshake may come by signal between a program's test of head.marking and its
+ *   store. At H1: the store then is as one made before H1, into an object from before H2, which
+ *   nobody has scanned, and what it stores is in a register or on the stack at H2. At H4: the slow
+ *   path looks again.
+ * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
+ *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
+ *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
+ *   was not the last. */
+#include "cycle_concurrent.h"
+
+#include "barrier.h"
+#include "cache.h"
+#include "central.h"
+#include "grey.h"
+#include "handshake.h"
+#include "pool.h"
+#include "thread.h"
+#include "verify.h"
+
+#define ROUNDS 3 /* that brought something, before stores shade what they overwrite */
+
+/* ---- the threads' parts ---- */
+
+static void raise_barrier(lull_thread *t, enum lull__part part)
+{
+    __atomic_store_n(&t->head.marking, LULL__BARRIER_INSERT, __ATOMIC_RELAXED);
+    if (part != LULL__PART_SIGNAL) {
+        lull__pool_thread_gather(t); /* takes locks, and moves what an inline get may be at */
+    }
+}
+
+static void scan_roots(lull_thread *t, enum lull__part part)
+{
+    struct lull__grey_tracer tracer = lull__grey_tracer(t);
+    size_t bytes = lull__roots_scan_thread(t, &tracer.tracer);
+
+    lull__pool_thread_scan(t, &tracer.tracer, part == LULL__PART_SIGNAL);
+    lull__grey_flush(t);
+    /* relaxed: a statistic */
+    atomic_fetch_add_explicit(&t->heap->stack_bytes, bytes, memory_order_relaxed);
+}
+
+static void snapshot(lull_thread *t, enum lull__part part)
+{
+    t->colour = atomic_load_explicit(&t->heap->alloc_colour, memory_order_relaxed);
+    lull__cache_keep_all(t, t->colour);
+    scan_roots(t, part);
+}
+
+static void take_round(lull_thread *t, enum lull__part part)
+{
+    scan_roots(t, part);
+}
+
+static void make_hybrid(lull_thread *t, enum lull__part part)
+{
+    (void)part;
+    __atomic_store_n(&t->head.marking, LULL__BARRIER_HYBRID, __ATOMIC_RELAXED);
+}
+
+static void lower_barrier(lull_thread *t, enum lull__part part)
+{
+    (void)part;
+    __atomic_store_n(&t->head.marking, LULL__BARRIER_OFF, __ATOMIC_RELAXED);
+    lull__grey_drop(t);
+    lull__cache_sweep_all(t);
+}
+
+/* ---- the phases ---- */
+
+/* A handshake, and what a thread that attaches meanwhile or later starts with. */
+static void handshake(lull_heap *heap, lull__action_fn action, uint8_t barrier)
+{
+    pthread_mutex_lock(&heap->threads_lock);
+    heap->barrier = barrier;
+    lull__handshake(heap, action);
+    pthread_mutex_unlock(&heap->threads_lock);
+}
+
+static void set_weak_phase(lull_heap *heap, enum lull__weak_phase phase)
+{
+    /* release: pairs with the acquire in weak.c; the marks so far */
+    atomic_store_explicit(&heap->weak_phase, phase, memory_order_release);
+}
+
+/* The program runs too: half of the processors mark, one at least. */
+static uint32_t markers_beside(const struct lull__cycle *c)
+{
+    return (uint32_t)lull__min(c->markers, lull__max(lull__os_processors() / 2, 1));
+}
+
+/* H1 */
+static void raise(struct lull__cycle *c)
+{
+    lull_heap *heap = c->heap;
+
+    set_weak_phase(heap, LULL__WEAK_MARKING);
+    handshake(heap, raise_barrier, LULL__BARRIER_INSERT);
+    lull__pools_trim(heap);
+}
+
+/* What assists compare their progress with. */
+static void begin_assists(struct lull__cycle *c)
+{
+    lull_heap *heap = c->heap;
+    uint64_t live = atomic_load_explicit(&heap->live_bytes, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
+
+    /* relaxed, all: estimates */
+    size_t headroom = c->goal_bytes > live + since ? c->goal_bytes - live - since : 0;
+    atomic_store_explicit(&heap->mark_expected_bytes, lull__max(live + since / 4, LULL__MIB),
+                          memory_order_relaxed);
+    atomic_store_explicit(&heap->mark_headroom_bytes, lull__max(headroom, LULL__MIB),
+                          memory_order_relaxed);
+    atomic_store_explicit(&heap->cycle_begin_bytes, live + since, memory_order_relaxed);
+    atomic_store_explicit(&heap->marked_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&heap->marking, true, memory_order_release);
+}
+
+/* H2, and the roots that are no thread's */
+static struct lull__marker *take_snapshot(struct lull__cycle *c)
+{
+    lull_heap *heap = c->heap;
+    struct lull__marker *m = lull__mark_begin(heap);
+
+    c->mark_ns = lull__os_now_ns();
+    c->in_use_bytes =
+        atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
+    c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
+    atomic_store_explicit(&heap->stack_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&heap->alloc_colour, m->black, memory_order_relaxed);
+    handshake(heap, snapshot, LULL__BARRIER_INSERT);
+    c->roots.stack_bytes = atomic_load_explicit(&heap->stack_bytes, memory_order_relaxed);
+    c->counted_bytes = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
+    begin_assists(c);
+    lull__phase_shared_roots(c, m);
+    return m;
+}
+
+/* H3: whether it brought something. */
+static bool take_one_round(struct lull__cycle *c, struct lull__marker *m)
+{
+    lull_heap *heap = c->heap;
+    size_t objects = lull__mark_objects(heap);
+
+    handshake(heap, take_round, heap->barrier);
+    bool lost = atomic_load_explicit(&heap->queue.overflow, memory_order_relaxed) != 0;
+    lull__phase_drain(c, m);
+    return lost || lull__mark_objects(heap) != objects || !lull__queue_is_empty(&heap->queue);
+}
+
+static void mark(struct lull__cycle *c, struct lull__marker *m)
+{
+    lull_heap *heap = c->heap;
+
+    lull__phase_drain(c, m);
+    for (unsigned rounds = 0;; rounds++) {
+        uint32_t ending = LULL__WEAK_ENDING;
+        set_weak_phase(heap, LULL__WEAK_ENDING);
+        bool brought = take_one_round(c, m);
+        /* release: the marks; acquire: a read that set it back has shaded, or is about to */
+        if (!brought && atomic_compare_exchange_strong_explicit(
+                            &heap->weak_phase, &ending, LULL__WEAK_DEAD, memory_order_acq_rel,
+                            memory_order_acquire)) {
+            return; /* .arg.round, .arg.weak */
+        }
+        set_weak_phase(heap, LULL__WEAK_MARKING);
+        if (rounds + 1 == ROUNDS) {
+            handshake(heap, make_hybrid, LULL__BARRIER_HYBRID); /* .arg.bound */
+        }
+    }
+}
+
+/* LULL_DEBUG=verify: everybody stands, for once. */
+static void verify(struct lull__cycle *c, struct lull__marker *m)
+{
+    if (LULL__UNLIKELY((c->heap->options.debug & LULL_DEBUG_VERIFY) != 0)) {
+        lull__hold_all(c->heap);
+        lull__verify_marks(c->heap, m, true);
+        lull__release_all(c->heap);
+    }
+}
+
+/* White is dead: black becomes the heap's colour, and sweeping may begin. */
+static void flip(struct lull__cycle *c, uint8_t black)
+{
+    lull_heap *heap = c->heap;
+
+    set_weak_phase(heap, LULL__WEAK_IDLE);
+    atomic_store_explicit(&heap->marking, false, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
+    c->black_bytes = since - c->counted_bytes;
+    c->counted_bytes = since;
+    atomic_store_explicit(&heap->colour, black, memory_order_relaxed);
+    lull__central_begin_sweep(heap);
+}
+
+/* H4 */
+static void lower(struct lull__cycle *c)
+{
+    handshake(c->heap, lower_barrier, LULL__BARRIER_OFF);
+    lull__queue_discard(&c->heap->queue);
+}
+
+void lull__cycle_concurrent(lull_heap *heap, enum lull__cycle_reason reason)
+{
+    struct lull__cycle c = {.heap = heap, .reason = reason};
+
+    lull__phase_begin(&c);
+    c.markers = markers_beside(&c);
+    raise(&c);
+    struct lull__marker *m = take_snapshot(&c);
+    mark(&c, m);
+    lull__phase_weak(&c, m);
+    lull__phase_count(&c);
+    verify(&c, m);
+    flip(&c, m->black);
+    lower(&c);
+    lull__phase_pace(&c);
+    lull__phase_end(&c);
+}

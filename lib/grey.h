@@ -1,0 +1,25 @@
+/* grey.h -- words on their way from a mutator thread to the markers: what its stores shade, and
+ * what its roots hold. */
+#ifndef LULL__GREY_H
+#define LULL__GREY_H
+
+#include "mark.h"
+
+/* Shades: the object of `word`, if there is one and it is white, will be marked. By the thread, or
+ * by whoever takes its part in a handshake; inside the library. */
+void lull__grey_shade(lull_thread *t, uintptr_t word);
+
+/* Hands what the thread has to the markers. */
+void lull__grey_flush(lull_thread *t);
+
+/* Forgets what the thread has: marking is over. Gives its memory back. */
+void lull__grey_drop(lull_thread *t);
+
+/* A tracer that adds every word of the heap's range to what the thread has, unresolved. */
+struct lull__grey_tracer {
+    lull_tracer tracer; /* first */
+    lull_thread *t;
+};
+struct lull__grey_tracer lull__grey_tracer(lull_thread *t);
+
+#endif

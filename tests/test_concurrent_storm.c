@@ -1,0 +1,77 @@
+/* test_concurrent_storm.c -- mode concurrent under actors that do everything at once, on heaps so
+ * small that one cycle follows the other. Each seed is a run of its own; what they find is a dead
+ * object in live hands, or the verifier's abort. */
+#include "concurrent.h"
+
+struct storm {
+    size_t heap_min, threads, turns, runs;
+    int kind; /* lull_stack_kind, or -1: by turns */
+};
+
+static void run_storm(const struct storm *storm, lull_options options)
+{
+    size_t runs = support_rounds(SUPPORT_SANITIZED ? (storm->runs + 3) / 4 : storm->runs);
+
+    for (size_t run = 0; run < runs; run++) {
+        begin_world(&options);
+        world.seed = 1 + run;
+        world.turns = storm->turns;
+        world.kind = (lull_stack_kind)storm->kind;
+        play_all(storm->threads);
+        end_world();
+    }
+}
+
+static const struct storm storms[] = {
+    {.heap_min = 64 << 10, .threads = 2, .turns = 3000, .runs = 150, .kind = LULL_STACK_PRECISE},
+    {.heap_min = 64 << 10, .threads = 2, .turns = 3000, .runs = 100, .kind = LULL_STACK_CONSERVATIVE},
+    {.heap_min = 128 << 10, .threads = 3, .turns = 5000, .runs = 60, .kind = -1},
+    {.heap_min = 256 << 10, .threads = 4, .turns = 20000, .runs = 10, .kind = -1},
+    {.heap_min = 64 << 10, .threads = 1, .turns = 5000, .runs = 50, .kind = LULL_STACK_PRECISE},
+    {.heap_min = 256 << 10, .threads = 64, .turns = 500, .runs = 2, .kind = -1},
+};
+
+START_TEST(nobody_meets_a_dead_object)
+{
+    const struct storm *storm = &storms[_i];
+
+    run_storm(storm, concurrent_options(storm->heap_min));
+}
+END_TEST
+
+/* Without the verifier, which holds everybody once a cycle, other interleavings come about. */
+START_TEST(nor_where_nothing_stops_the_threads)
+{
+    const struct storm *storm = &storms[_i];
+    lull_options options = concurrent_options(storm->heap_min);
+
+    options.debug = LULL_DEBUG_SCRIBBLE;
+    run_storm(storm, options);
+}
+END_TEST
+
+START_TEST(nor_where_words_are_tagged)
+{
+    const struct storm storm = {
+        .heap_min = 64 << 10, .threads = 2, .turns = 3000, .runs = 40, .kind = _i};
+    lull_options options = concurrent_options(storm.heap_min);
+
+    options.tag_mask = 7;
+    options.tag_value = 5;
+    options.pointer_mask = ~(uintptr_t)7;
+    run_storm(&storm, options);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("concurrent storm");
+    TCase *tests = tcase_create("storms");
+
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, nobody_meets_a_dead_object, 0, sizeof storms / sizeof *storms);
+    tcase_add_loop_test(tests, nor_where_nothing_stops_the_threads, 0,
+                        sizeof storms / sizeof *storms);
+    tcase_add_loop_test(tests, nor_where_words_are_tagged, 0, 2);
+    return support_run(suite, tests);
+}
