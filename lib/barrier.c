@@ -11,17 +11,76 @@
 #include "grey.h"
 #include "thread.h"
 
+#define MOVE_WORDS 512 /* of a lull_move between two chances for a handshake by signal */
+
+/* Before `value` replaces what `slot` holds. Inside the library. */
+static void shade(lull_thread *t, void *const *slot, void *value)
+{
+    if (LULL__LIKELY(t->head.marking == LULL__BARRIER_OFF)) {
+        return;
+    }
+    lull__grey_shade(t, (uintptr_t)value);
+    if (t->head.marking == LULL__BARRIER_HYBRID) {
+        /* relaxed: a racing store's value was shaded when it was stored */
+        lull__grey_shade(t, (uintptr_t)__atomic_load_n(slot, __ATOMIC_RELAXED));
+    }
+}
+
 void lull_store_slow(lull_thread *t, void *slot, void *value)
 {
     lull__enter(t);
-    if (t->head.marking != LULL__BARRIER_OFF) {
-        lull__grey_shade(t, (uintptr_t)value);
-    }
-    if (t->head.marking == LULL__BARRIER_HYBRID) {
-        /* relaxed: a racing store's value was shaded when it was stored */
-        lull__grey_shade(t, (uintptr_t)__atomic_load_n((void **)slot, __ATOMIC_RELAXED));
-    }
+    shade(t, slot, value);
     /* release: pairs with a marker's read of the slot; the object's fields are visible */
     __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
     lull__leave(t);
+}
+
+void *lull_exchange(lull_thread *t, void *slot, void *value)
+{
+    lull__enter(t);
+    shade(t, slot, value);
+    /* release: as above; acquire: the fields of what comes out are visible */
+    void *held = __atomic_exchange_n((void **)slot, value, __ATOMIC_ACQ_REL);
+    lull__leave(t);
+    return held;
+}
+
+int lull_compare_exchange(lull_thread *t, void *slot, void **expected, void *value)
+{
+    lull__enter(t);
+    shade(t, slot, value); /* for nothing where it fails */
+    /* release, acquire: as above */
+    bool done = __atomic_compare_exchange_n((void **)slot, expected, value, false,
+                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    lull__leave(t);
+    return done;
+}
+
+/* Each word is read once: a source that changes meanwhile must not have one value shaded and
+ * another stored. */
+static void move_word(lull_thread *t, void **to, void *const *from)
+{
+    void *value = __atomic_load_n(from, __ATOMIC_RELAXED);
+
+    shade(t, to, value);
+    __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+
+/* A handshake by signal in the middle would be between the test of head.marking and many stores
+ * (cycle_concurrent.c, .arg.inflight, allows one): so it is kept out, for a while at a time. */
+void lull_move(lull_thread *t, void *to, const void *from, size_t count)
+{
+    void **target = to;
+    void *const *source = from;
+    bool down = (uintptr_t)to - (uintptr_t)from >= count * sizeof(void *);
+
+    for (size_t done = 0; done < count;) {
+        size_t end = lull__min(count, done + MOVE_WORDS);
+        lull__enter(t);
+        for (; done < end; done++) {
+            size_t i = down ? done : count - 1 - done;
+            move_word(t, &target[i], &source[i]);
+        }
+        lull__leave(t);
+    }
 }

@@ -33,6 +33,8 @@
  *   store. At H1: the store then is as one made before H1, into an object from before H2, which
  *   nobody has scanned, and what it stores is in a register or on the stack at H2. At H4: the slow
  *   path looks again.
+ * .arg.stop   Ranges registered as stored to without the barrier void .arg.edges; then the last
+ *   round is a stop (stop_to_end).
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
@@ -180,6 +182,33 @@ static bool take_one_round(struct lull__cycle *c, struct lull__marker *m)
     return lost || lull__mark_objects(heap) != objects || !lull__queue_is_empty(&heap->queue);
 }
 
+static bool has_unbarriered(const lull_heap *heap)
+{
+    return atomic_load_explicit(&heap->roots.unbarriered, memory_order_relaxed) != 0;
+}
+
+/* Roots that are stored to without the barrier break .arg.edges: what is white may hang on them, or
+ * have come from them to any thread. So all threads are held while all roots are scanned. Most is
+ * marked by now. */
+static void stop_to_end(struct lull__cycle *c, struct lull__marker *m)
+{
+    lull_heap *heap = c->heap;
+    uint64_t start_ns = lull__os_now_ns();
+
+    lull__hold_all(heap);
+    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        /* relaxed: threads are held */
+        bool in_signal =
+            atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
+        scan_roots(t, in_signal ? LULL__PART_SIGNAL : LULL__PART_BLOCKED);
+    }
+    lull__phase_shared_roots(c, m);
+    lull__phase_drain(c, m);
+    set_weak_phase(heap, LULL__WEAK_DEAD);
+    c->held_ns = lull__os_now_ns() - start_ns;
+    lull__release_all(heap);
+}
+
 static void mark(struct lull__cycle *c, struct lull__marker *m)
 {
     lull_heap *heap = c->heap;
@@ -189,6 +218,10 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
         uint32_t ending = LULL__WEAK_ENDING;
         set_weak_phase(heap, LULL__WEAK_ENDING);
         bool brought = take_one_round(c, m);
+        if (!brought && has_unbarriered(heap)) {
+            stop_to_end(c, m);
+            return;
+        }
         /* release: the marks; acquire: a read that set it back has shaded, or is about to */
         if (!brought && atomic_compare_exchange_strong_explicit(
                             &heap->weak_phase, &ending, LULL__WEAK_DEAD, memory_order_acq_rel,

@@ -29,9 +29,10 @@
 #include "error.h"
 #include "thread.h"
 
-#define SPINS 2000                   /* before sleeping: a few microseconds */
+#define SPINS 1000                   /* before sleeping: a few microseconds */
 #define SIGNAL_AFTER_NS 1000000      /* 1 ms */
 #define LOOK_AGAIN_NS 50000          /* 50 us */
+#define NAME_AFTER_NS 1000000000     /* 1 s */
 
 static _Atomic int stop_signal; /* 0: not yet installed, -1: never signal; set once, under the
                                    registry's lock */
@@ -254,36 +255,81 @@ static void send_signal(lull_thread *t, int signal, uint64_t waited_ns)
     }
 }
 
-static void signal_running(lull_heap *heap, uint64_t waited_ns)
+/* Whether a thread must still come; `number` is that of a handshake, 0 for a stop. */
+static bool is_missing(const lull_thread *t, uint64_t number)
+{
+    return running(t) &&
+           (number == 0 || atomic_load_explicit(&t->handshake, memory_order_relaxed) != number);
+}
+
+/* Once a second: names the threads that have not come. */
+static void name_late(lull_heap *heap, uint64_t number, uint64_t waited_ns)
+{
+    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        if (!is_missing(t, number)) {
+            continue;
+        }
+        lull__emit(&heap->events, late_thread, t->number, waited_ns);
+        if (heap->options.late_thread != NULL) {
+            heap->options.late_thread(heap, t->number, t->pthread, waited_ns,
+                                      heap->options.late_thread_arg);
+        }
+    }
+}
+
+static void signal_missing(lull_heap *heap, uint64_t number, uint64_t waited_ns)
 {
     int signal = atomic_load_explicit(&stop_signal, memory_order_relaxed);
 
     for (lull_thread *t = heap->threads; t != NULL && signal > 0; t = t->next) {
-        if (t->kind == LULL_STACK_CONSERVATIVE && running(t)) {
+        if (t->kind == LULL_STACK_CONSERVATIVE && is_missing(t, number)) {
             send_signal(t, signal, waited_ns);
         }
     }
 }
 
+/* How long the collecting thread has waited, and what it will do about it next. */
+struct patience {
+    uint64_t number; /* of the handshake; 0: a stop */
+    uint64_t asked_ns, signal_at, name_at;
+    unsigned spins;
+};
+
+static struct patience new_patience(uint64_t number, uint64_t now_ns)
+{
+    return (struct patience){number, now_ns, now_ns + SIGNAL_AFTER_NS, now_ns + NAME_AFTER_NS, 0};
+}
+
+/* Some are missing: spins, or sleeps until something is announced (`acks` changes) or it is time
+ * to signal, or to name them. A thread that blocks announces nothing: looks again soon. */
+static void wait_a_little(lull_heap *heap, struct patience *p, uint32_t acks)
+{
+    if (p->spins++ < SPINS) {
+        lull__os_relax();
+        return;
+    }
+    uint64_t now = lull__os_now_ns();
+    if (now >= p->signal_at) {
+        signal_missing(heap, p->number, now - p->asked_ns);
+        p->signal_at = now + SIGNAL_AFTER_NS;
+    }
+    if (now >= p->name_at) {
+        name_late(heap, p->number, now - p->asked_ns);
+        p->name_at = now + NAME_AFTER_NS;
+    }
+    lull__os_futex_wait(&heap->acks, acks, lull__min(p->signal_at - now, LOOK_AGAIN_NS));
+}
+
 static void wait_until_held(lull_heap *heap, uint64_t asked_ns)
 {
-    uint64_t signal_at = asked_ns + SIGNAL_AFTER_NS;
+    struct patience p = new_patience(0, asked_ns);
 
-    for (unsigned spins = 0;; spins++) {
+    for (;;) {
         uint32_t acks = atomic_load_explicit(&heap->acks, memory_order_seq_cst);
         if (count_running(heap) == 0) {
             return;
         }
-        if (spins < SPINS) {
-            lull__os_relax();
-            continue;
-        }
-        uint64_t now = lull__os_now_ns();
-        if (now >= signal_at) {
-            signal_running(heap, now - asked_ns);
-            signal_at = now + SIGNAL_AFTER_NS;
-        }
-        lull__os_futex_wait(&heap->acks, acks, signal_at - now);
+        wait_a_little(heap, &p, acks);
     }
 }
 
@@ -352,23 +398,10 @@ static uint32_t serve_all(lull_heap *heap, uint64_t number)
     return missing;
 }
 
-static void signal_missing(lull_heap *heap, uint64_t number, uint64_t waited_ns)
-{
-    int signal = atomic_load_explicit(&stop_signal, memory_order_relaxed);
-
-    for (lull_thread *t = heap->threads; t != NULL && signal > 0; t = t->next) {
-        if (t->kind == LULL_STACK_CONSERVATIVE && running(t) &&
-            atomic_load_explicit(&t->handshake, memory_order_relaxed) != number) {
-            send_signal(t, signal, waited_ns);
-        }
-    }
-}
-
 void lull__handshake(lull_heap *heap, lull__action_fn action)
 {
-    uint64_t asked_ns = lull__os_now_ns();
-    uint64_t signal_at = asked_ns + SIGNAL_AFTER_NS;
     uint64_t number = atomic_load_explicit(&heap->handshake, memory_order_relaxed) + 1;
+    struct patience p = new_patience(number, lull__os_now_ns());
 
     heap->action = action;
     /* release: pairs with the acquire in take_part */
@@ -376,22 +409,12 @@ void lull__handshake(lull_heap *heap, lull__action_fn action)
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
         __atomic_store_n(&t->head.poll, 1, __ATOMIC_RELAXED);
     }
-    for (unsigned spins = 0;; spins++) {
+    for (;;) {
         uint32_t acks = atomic_load_explicit(&heap->acks, memory_order_acquire);
         if (serve_all(heap, number) == 0) {
             return;
         }
-        if (spins < SPINS / 10) {
-            lull__os_relax();
-            continue;
-        }
-        uint64_t now = lull__os_now_ns();
-        if (now >= signal_at) {
-            signal_missing(heap, number, now - asked_ns);
-            signal_at = now + SIGNAL_AFTER_NS;
-        }
-        /* a thread that blocks does not announce it: look again soon */
-        lull__os_futex_wait(&heap->acks, acks, lull__min(signal_at - now, LOOK_AGAIN_NS));
+        wait_a_little(heap, &p, acks);
     }
 }
 

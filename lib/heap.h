@@ -398,6 +398,7 @@ struct lull__finalizers {
 
 struct lull__root_range {
     uintptr_t *start, *end;
+    bool unbarriered; /* the program stores there without lull_store */
 };
 
 #define LULL__HANDLES_PER_CHUNK 254
@@ -416,6 +417,9 @@ struct lull__handle_chunk {
 struct lull__roots {
     struct lull__root_range *range;
     size_t range_count, range_capacity;
+    _Atomic size_t unbarriered; /* ranges so marked; relaxed outside the lock: a range that comes
+                                   while a cycle marks counts in the next, its objects were held by
+                                   who adds it */
     struct lull__handle_chunk *handles;
     struct lull_handle *free_handle;
 };

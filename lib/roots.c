@@ -214,7 +214,7 @@ static int unlock_roots(lull_heap *heap, lull_thread *t, int status)
     return status;
 }
 
-static struct lull__root_range make_range(const void *start, size_t bytes)
+static struct lull__root_range make_range(const void *start, size_t bytes, bool unbarriered)
 {
     uintptr_t *first = (uintptr_t *)(uintptr_t)start;
 
@@ -223,9 +223,9 @@ static struct lull__root_range make_range(const void *start, size_t bytes)
         lull__fail(LULL_E_INVALID,
                    "root range of %zu bytes at %p: aligned, at least one word are allowed", bytes,
                    start);
-        return (struct lull__root_range){NULL, NULL};
+        return (struct lull__root_range){NULL, NULL, false};
     }
-    return (struct lull__root_range){first, first + bytes / sizeof(uintptr_t)};
+    return (struct lull__root_range){first, first + bytes / sizeof(uintptr_t), unbarriered};
 }
 
 /* Room for one more, by mapping: whoever has malloc's lock may be held, waiting for the collector,
@@ -251,10 +251,10 @@ static bool grow_ranges(struct lull__roots *roots)
     return true;
 }
 
-int lull_roots_add(lull_heap *heap, const void *start, size_t bytes)
+static int add_range(lull_heap *heap, const void *start, size_t bytes, bool unbarriered)
 {
     struct lull__roots *roots = &heap->roots;
-    struct lull__root_range range = make_range(start, bytes);
+    struct lull__root_range range = make_range(start, bytes, unbarriered);
 
     if (range.start == NULL) {
         return LULL_E_INVALID;
@@ -264,13 +264,24 @@ int lull_roots_add(lull_heap *heap, const void *start, size_t bytes)
         return unlock_roots(heap, t, lull__fail(LULL_E_NO_MEMORY, "no memory for a root range"));
     }
     roots->range[roots->range_count++] = range;
+    atomic_fetch_add_explicit(&roots->unbarriered, range.unbarriered, memory_order_relaxed);
     return unlock_roots(heap, t, LULL_OK);
+}
+
+int lull_roots_add(lull_heap *heap, const void *start, size_t bytes)
+{
+    return add_range(heap, start, bytes, false);
+}
+
+int lull_roots_add_unbarriered(lull_heap *heap, const void *start, size_t bytes)
+{
+    return add_range(heap, start, bytes, true);
 }
 
 int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes)
 {
     struct lull__roots *roots = &heap->roots;
-    struct lull__root_range range = make_range(start, bytes);
+    struct lull__root_range range = make_range(start, bytes, false);
 
     if (range.start == NULL) {
         return LULL_E_INVALID;
@@ -278,6 +289,8 @@ int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes)
     lull_thread *t = lock_roots(heap);
     for (size_t i = 0; i < roots->range_count; i++) {
         if (roots->range[i].start == range.start && roots->range[i].end == range.end) {
+            atomic_fetch_sub_explicit(&roots->unbarriered, roots->range[i].unbarriered,
+                                      memory_order_relaxed);
             roots->range[i] = roots->range[--roots->range_count];
             return unlock_roots(heap, t, LULL_OK);
         }

@@ -2,6 +2,8 @@
 #ifndef LULL_HEAP_H
 #define LULL_HEAP_H
 
+#include <pthread.h>
+
 #include <lull/base.h>
 
 LULL_BEGIN_DECLS
@@ -31,6 +33,13 @@ enum {
  * allocating thread, which may allocate nothing in it), and returns nonzero to have the
  * allocation tried once more, zero to let it fail. */
 typedef int (*lull_no_memory_fn)(lull_heap *heap, size_t bytes, void *arg);
+
+/* Called when a thread has kept the collector waiting for a second: it has a precise stack (or the
+ * stop signal is blocked or off) and reaches no safepoint. `thread` is its number in events,
+ * `pthread` its handle. Called on the collector's side while it waits, once a second: it returns
+ * soon, and calls nothing of this library; what it may do is say where the thread is. */
+typedef void (*lull_late_thread_fn)(lull_heap *heap, uint32_t thread, pthread_t pthread,
+                                    uint64_t waited_ns, void *arg);
 
 /* How a heap is made. Start from lull_options_init and change what matters. Where
  * `use_environment` is set (the default), the environment variable named at a field overrides
@@ -64,6 +73,8 @@ typedef struct lull_options {
                                 report, and arguments may be plain addresses as well */
     lull_no_memory_fn no_memory; /* may be NULL */
     void *no_memory_arg;
+    lull_late_thread_fn late_thread; /* may be NULL */
+    void *late_thread_arg;
 } lull_options;
 
 /* Sets the defaults.

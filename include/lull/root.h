@@ -50,6 +50,13 @@ LULL_API void lull_handle_free(lull_thread *t, lull_handle *handle);
 LULL_API int lull_roots_add(lull_heap *heap, const void *start, size_t bytes);
 LULL_API int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes);
 
+/* As lull_roots_add, for memory that the program stores into without lull_store, such as the C
+ * globals of code that knows nothing of the heap. In the modes that mark beside the program each
+ * cycle then ends with a stop: all threads are held while these ranges and all stacks are scanned,
+ * which counts as a pause of kind LULL_PAUSE_STOP. Removed by lull_roots_remove.
+ * Collects: no. Errors, threads, time: as lull_roots_add. */
+LULL_API int lull_roots_add_unbarriered(lull_heap *heap, const void *start, size_t bytes);
+
 /* Sets the callback that reports this thread's own roots (a value stack, say), NULL for none.
  * `object` and `size` are NULL and 0 in its calls.
  * Collects: no. Errors: LULL_E_THREAD. Threads: `t` belongs to the calling thread. Time: O(1). */

@@ -34,6 +34,22 @@ static inline void lull_store(lull_thread *t, void *slot, void *value)
     __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
 }
 
+/* As lull_store, and returns what the field held: one atomic step.
+ * Collects: no. Errors: none. Threads: as lull_store; racing exchanges each get another value.
+ * Time: O(1). */
+LULL_API void *lull_exchange(lull_thread *t, void *slot, void *value);
+
+/* If the field holds *expected, stores `value` and returns nonzero; otherwise puts what it holds
+ * into *expected and returns 0. One atomic step, with no failure but for another value.
+ * Collects: no. Errors: none. Threads: as lull_store. Time: O(1). */
+LULL_API int lull_compare_exchange(lull_thread *t, void *slot, void **expected, void *value);
+
+/* Copies `count` pointer-sized fields from `from` to `to`, which may overlap, each read once and
+ * stored as by lull_store. For what memmove would do between arrays of pointers.
+ * Collects: no. Errors: none. Threads: as lull_store; others may see the copy half done.
+ * Time: O(count). */
+LULL_API void lull_move(lull_thread *t, void *to, const void *from, size_t count);
+
 LULL_END_DECLS
 
 #endif
