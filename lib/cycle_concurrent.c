@@ -119,6 +119,9 @@ static void set_weak_phase(lull_heap *heap, enum lull__weak_phase phase)
 /* The program runs too: half of the processors mark, one at least. */
 static uint32_t markers_beside(const struct lull__cycle *c)
 {
+    if (c->heap->options.mode == LULL_MODE_INCREMENTAL && c->reason == LULL__REASON_TRIGGER) {
+        return 0; /* allocation marks; a cycle that somebody waits for does not wait for that */
+    }
     return (uint32_t)lull__min(c->markers, lull__max(lull__os_processors() / 2, 1));
 }
 

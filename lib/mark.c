@@ -19,6 +19,7 @@
  * next piece with LULL__PIECE_BIT set, which no address has. */
 #include "mark.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "mark_loop.h"
@@ -27,6 +28,8 @@
 #define PIECE_BYTES ((size_t)32 << 10)
 #define SHARE_EVERY 128   /* edges between looks at whether another marker is idle */
 #define SHARE_LEAST 64    /* words worth giving away */
+#define PATIENCE_NS 2000000 /* before the collecting thread helps the mutators mark: 2 ms */
+#define HELP_EDGES 8192
 #define REPORT_EVERY 16   /* looks at that between reports of progress */
 
 static uint8_t free_state = LULL__FREE;
@@ -308,16 +311,10 @@ static void flush_ring(struct lull__marker *m)
     }
 }
 
-/* Takes part in a drain with what a mutator has time for. */
-static void drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, unsigned edges)
+/* What the marker has is published, whole chunks; it has none after. */
+static void give_back(struct lull__marker *m)
 {
-    chunk->next = NULL;
-    use_chunk(m, chunk, chunk->count);
-    for (unsigned done = 0; done < edges && m->kernel->drain(m, SHARE_EVERY);) {
-        done += SHARE_EVERY;
-    }
     flush_ring(m);
-    /* what is left goes back whole */
     while (m->chunk != NULL) {
         struct lull__chunk *left = m->chunk;
         size_t count = (size_t)(m->top - left->word);
@@ -333,6 +330,17 @@ static void drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, un
             lull__queue_give_empty(&m->heap->queue, left);
         }
     }
+}
+
+/* Takes part in a drain with what a mutator has time for. */
+static void drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, unsigned edges)
+{
+    chunk->next = NULL;
+    use_chunk(m, chunk, chunk->count);
+    for (unsigned done = 0; done < edges && m->kernel->drain(m, SHARE_EVERY);) {
+        done += SHARE_EVERY;
+    }
+    give_back(m);
 }
 
 /* Own work, then published work, until there is none anywhere. */
@@ -670,11 +678,38 @@ void lull__mark_range(struct lull__marker *m, const void *start, const void *end
     tracer_range(&m->tracer, start, end);
 }
 
+/* What the collecting thread has goes to the mutators; they do the marking. Where they do none for
+ * a while, having nothing to allocate, the collecting thread does a little. */
+static void drain_by_assists(struct lull__marker *m)
+{
+    lull_heap *heap = m->heap;
+    struct lull__mark_queue *queue = &heap->queue;
+    size_t last = SIZE_MAX;
+
+    give_back(m);
+    while (!lull__queue_watch(queue, PATIENCE_NS)) {
+        size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
+        struct lull__chunk *chunk = marked == last ? lull__queue_assist(queue) : NULL;
+        if (chunk != NULL) {
+            drain_a_little(m, chunk, HELP_EDGES);
+            report_progress(m);
+            lull__queue_assist_end(queue);
+        }
+        last = marked;
+    }
+    while (!equip(m)) {
+        sched_yield(); /* no memory, and some thread has the chunk that was given back */
+    }
+}
+
 void lull__mark_drain(lull_heap *heap, uint32_t markers)
 {
     struct lull__marker *m = &heap->markers.marker[0];
 
-    begin_drain(heap, markers);
+    begin_drain(heap, lull__max(markers, 1));
+    if (markers == 0) {
+        drain_by_assists(m);
+    }
     drain_all(m, false);
     end_drain(heap);
     recover(m);

@@ -68,7 +68,8 @@ struct lull__marker *lull__mark_begin(lull_heap *heap);
 void lull__mark_word(struct lull__marker *m, uintptr_t word);
 void lull__mark_range(struct lull__marker *m, const void *start, const void *end);
 
-/* Marks everything reachable from what was added, with up to `markers` of the threads started. */
+/* Marks everything reachable from what was added, with up to `markers` of the threads started; 0: by
+ * the assists of threads that allocate. */
 void lull__mark_drain(lull_heap *heap, uint32_t markers);
 
 /* A mutator's part in a drain: takes published work, marks at most `edges`, publishes what is left.

@@ -154,6 +154,19 @@ void lull__queue_discard(struct lull__mark_queue *queue)
     pthread_mutex_unlock(&queue->lock);
 }
 
+bool lull__queue_watch(struct lull__mark_queue *queue, uint64_t timeout_ns)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool done = queue->full == NULL && queue->assisting == 0;
+    uint32_t seen = atomic_load_explicit(&queue->wake, memory_order_acquire);
+    queue->done = done;
+    pthread_mutex_unlock(&queue->lock);
+    if (!done) {
+        lull__os_futex_wait(&queue->wake, seen, timeout_ns);
+    }
+    return done;
+}
+
 bool lull__queue_is_empty(struct lull__mark_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
