@@ -1,8 +1,9 @@
 /* backend_boehm.c -- the cold side of the Boehm GC backend.
  *
- * A pause is from before the world is asked to stop until after it was started again. While it
- * stands still, all CPU the process uses is the collector's: that is gc_cpu_ns. Its lazy
- * sweeping, done by threads as they allocate, cannot be told apart and is in neither figure. */
+ * A pause is from before the world is asked to stop until after it was started again; as lull's
+ * do, it counts for each thread that it keeps from its work. While the world stands still, all CPU
+ * that the process uses is the collector's: that is gc_cpu_ns. Its lazy sweeping, done by threads
+ * as they allocate, cannot be told apart and is in neither figure. */
 #include "backend_boehm.h"
 
 #include <stdio.h>
@@ -22,6 +23,8 @@ struct lab_heap {
     unsigned pool_count;
     bool pools_on;
 };
+
+atomic_int lab_boehm_running;
 
 /* Written in the collector's event callback, which holds its lock. */
 static struct {
@@ -103,7 +106,12 @@ static void GC_CALLBACK on_event(GC_EventType event)
         watch.stop_ns = lab_now_ns();
         watch.stop_cpu_ns = process_cpu_ns();
     } else if (event == GC_EVENT_POST_START_WORLD) {
-        lab_histogram_record(watch.pauses, lab_now_ns() - watch.stop_ns);
+        uint64_t pause_ns = lab_now_ns() - watch.stop_ns;
+        int threads = atomic_load_explicit(&lab_boehm_running, memory_order_relaxed);
+
+        for (int i = 0; i < threads; i++) {
+            lab_histogram_record(watch.pauses, pause_ns);
+        }
         watch.gc_cpu_ns += process_cpu_ns() - watch.stop_cpu_ns;
     }
 }
@@ -145,6 +153,7 @@ static lab_thread *attach(lab_heap *heap)
     GC_register_my_thread(&base); /* says so of the main thread, which is registered already */
     thread = lab__got(GC_MALLOC_UNCOLLECTABLE(sizeof *thread), sizeof *thread);
     thread->heap = heap;
+    atomic_fetch_add(&lab_boehm_running, 1);
     return thread;
 }
 
@@ -153,13 +162,9 @@ static void detach(lab_thread *thread)
     for (unsigned i = 0; i < thread->heap->pool_count; i++) {
         lab_magazine_retire(&thread->magazine[i], &thread->heap->pool[i]->depot, lab_boehm_grow);
     }
+    atomic_fetch_sub(&lab_boehm_running, 1);
     GC_FREE(thread);
     GC_unregister_my_thread();
-}
-
-static void blocking(lab_thread *thread)
-{
-    (void)thread;
 }
 
 static void count_begin(lab_heap *heap, lab_thread *thread)
@@ -205,8 +210,8 @@ const lab_backend lab_backend_boehm = {
     .close = close_heap,
     .attach = attach,
     .detach = detach,
-    .blocking_begin = blocking,
-    .blocking_end = blocking,
+    .blocking_begin = lab_blocking_begin,
+    .blocking_end = lab_blocking_end,
     .count_begin = count_begin,
     .count_end = count_end,
     .version = version,

@@ -17,6 +17,8 @@
 #include <gc/gc.h>
 #include <gc/gc_inline.h>
 
+#include <stdatomic.h>
+
 #include "magazines.h"
 #include "workload.h"
 
@@ -44,6 +46,9 @@ struct lab_thread {
     void *list[LAB_BOEHM_TYPES]; /* new objects of a type, linked through their first words */
     struct lab_magazine magazine[LAB_MAGAZINE_POOLS];
 };
+
+/* Attached threads outside of blocking sections: those that a stop of the world delays. */
+extern atomic_int lab_boehm_running;
 
 /* Fills the thread's list of a type; ends the process where there is no memory. */
 void lab_boehm_refill(lab_thread *t, const lab_type *type);
@@ -158,15 +163,18 @@ static inline void lab_roots_remove(lab_heap *heap, void *start, size_t bytes)
     GC_remove_roots(start, (char *)start + bytes);
 }
 
-/* Its stop is a signal, which wakes a sleeper: nothing to declare. */
+/* Its stop is a signal, which finds a sleeper too: nothing to declare to it. But a sleeper is not
+ * delayed by a stop, and so not to be counted. */
 static inline void lab_blocking_begin(lab_thread *t)
 {
     (void)t;
+    atomic_fetch_sub_explicit(&lab_boehm_running, 1, memory_order_relaxed);
 }
 
 static inline void lab_blocking_end(lab_thread *t)
 {
     (void)t;
+    atomic_fetch_add_explicit(&lab_boehm_running, 1, memory_order_relaxed);
 }
 
 static inline void lab_safepoint(lab_thread *t)
