@@ -10,6 +10,7 @@ static const struct {
     double (*field)(const lab_record *record);
 } aspects[LAB_ASPECTS] = {
     [LAB_THROUGHPUT] = {"ops_per_s", "throughput", lab_field_throughput},
+    [LAB_CPU] = {"cpu_ms", "CPU", lab_field_cpu},
     [LAB_PAUSE_TIME] = {"pause_sum", "time in pauses", lab_field_pause_sum},
     [LAB_LATENCY] = {"latency_p99", "p99 latency", lab_field_latency_p99},
     [LAB_CYCLES] = {"cycles", "collections", lab_field_cycles},

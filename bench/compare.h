@@ -9,6 +9,7 @@
 /* What is compared of a pair. */
 typedef enum lab_aspect_id {
     LAB_THROUGHPUT,
+    LAB_CPU,        /* of all threads, the collector's too, for the same work */
     LAB_PAUSE_TIME, /* the sum of a run's pauses */
     LAB_LATENCY,    /* the 99 % quantile of requests' latency */
     LAB_CYCLES,

@@ -110,6 +110,28 @@ static size_t find_pairs(const lab_comparison *comparison, const lab_case *backe
     return count;
 }
 
+/* What reuse did to the CPU that one backend's workloads took, where that is beyond noise. */
+static void say_cpu(struct sentence *sentence, const lab_comparison *comparison,
+                    const lab_case *backend, const lab_style *style)
+{
+    const char *before = " The CPU that the same work took changed by";
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const lab_pair *pair = &comparison->pair[i];
+        const lab_aspect *cpu = &pair->aspect[LAB_CPU];
+        char change[LAB_FIGURE];
+
+        if (strcmp(pair->off->backend, backend->backend) == 0 && cpu->real) {
+            say(sentence, "%s %s in %s", before,
+                lab_format_change(change, style, cpu->difference.mean), pair->off->workload->name);
+            before = ",";
+        }
+    }
+    if (before[0] == ',') {
+        say(sentence, ".");
+    }
+}
+
 /* What reuse did to the throughput of one backend's workloads. */
 static void conclude_backend(const lab_comparison *comparison, const lab_case *backend,
                              const lab_style *style)
@@ -136,6 +158,7 @@ static void conclude_backend(const lab_comparison *comparison, const lab_case *b
         first = false;
     }
     say(&sentence, ".");
+    say_cpu(&sentence, comparison, backend, style);
     if (!first) {
         print(&sentence, style);
     }
