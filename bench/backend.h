@@ -101,6 +101,7 @@ typedef struct lab_backend {
 
 enum {
     LAB_HAS_MODE = 1 << 0,    /* can run with collection off */
+    LAB_HAS_MODES = 1 << 4,   /* and stop, concurrent, incremental differ */
     LAB_HAS_PERCENT = 1 << 1, /* heeds params->percent */
     LAB_HAS_LIMIT = 1 << 2,   /* heeds params->limit_bytes */
     LAB_IS_COLLECTOR = 1 << 3 /* so cycles and pauses are to be expected */

@@ -79,12 +79,16 @@ static lab_heap *open_heap(const lab_params *params)
 {
     lab_heap *heap = calloc(1, sizeof *heap);
     lull_options options;
+    static const lull_mode modes[] = {[LAB_MODE_OFF] = LULL_MODE_OFF,
+                                      [LAB_MODE_STOP] = LULL_MODE_STOP,
+                                      [LAB_MODE_CONCURRENT] = LULL_MODE_CONCURRENT,
+                                      [LAB_MODE_INCREMENTAL] = LULL_MODE_INCREMENTAL};
 
     if (heap == NULL) {
         lab_out_of_memory(sizeof *heap);
     }
     lull_options_init(&options);
-    options.mode = params->collect ? LULL_MODE_STOP : LULL_MODE_OFF;
+    options.mode = modes[params->mode];
     options.gc_percent = params->percent == LAB_PERCENT_OFF ? LULL_PERCENT_OFF : params->percent;
     options.memory_limit = params->limit_bytes;
     if (lull_heap_create(&options, &heap->lull) != LULL_OK) {
@@ -198,7 +202,7 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
 const lab_backend lab_backend_lull = {
     .name = "lull",
     .label = "lull",
-    .traits = LAB_HAS_MODE | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR,
+    .traits = LAB_HAS_MODE | LAB_HAS_MODES | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR,
     .workloads = lab_workloads_lull,
     .open = open_heap,
     .close = close_heap,

@@ -140,9 +140,14 @@ static int set_backend(lab_options *options, const char *value)
 
 static int set_mode(lab_options *options, const char *value)
 {
-    static const struct word words[] = {{"stop", 1}, {"off", 0}, {NULL, 0}};
+    static const struct word words[] = {{"stop", LAB_MODE_STOP},
+                                        {"off", LAB_MODE_OFF},
+                                        {"concurrent", LAB_MODE_CONCURRENT},
+                                        {"incremental", LAB_MODE_INCREMENTAL},
+                                        {NULL, 0}};
     static const struct range range = {"mode", words, 1, 0,
-                                       "allowed are stop and off; for example --mode stop,off"};
+                                       "allowed are stop, off, concurrent and incremental; for "
+                                       "example --mode stop,concurrent"};
 
     return list_read(options, &range, value, &options->mode);
 }

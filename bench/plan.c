@@ -182,6 +182,17 @@ static bool add_case(lab_plan *plan, const lab_case *one)
     return true;
 }
 
+/* The first mode of a list in which something collects. */
+static int32_t first_on(const lab_numbers *modes)
+{
+    int32_t mode = LAB_MODE_OFF;
+
+    for (int i = modes->count; i-- > 0;) {
+        mode = modes->value[i] != LAB_MODE_OFF ? (int32_t)modes->value[i] : mode;
+    }
+    return mode;
+}
+
 /* Adds the cases of one workload on one backend: every combination of what applies. */
 static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case *base)
 {
@@ -207,7 +218,12 @@ static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case
         at /= threads.count;
         one.params.percent = percents.value[at % percents.count];
         at /= percents.count;
-        one.params.collect = modes.value[at] != 0;
+        one.params.mode = modes.value[at];
+        one.params.collect = one.params.mode != LAB_MODE_OFF;
+        if ((backend & LAB_HAS_MODES) == 0 && one.params.collect &&
+            one.params.mode != first_on(&modes)) {
+            continue; /* it collects in one way only */
+        }
         /* Where nothing is collected, when to collect is no question. */
         if (!one.params.collect && one.params.percent != percents.value[0]) {
             continue;
@@ -321,6 +337,10 @@ const char *lab_case_mode(const lab_case *one)
 {
     if ((one->backend_traits & LAB_HAS_MODE) == 0) {
         return "";
+    }
+    if ((one->backend_traits & LAB_HAS_MODES) != 0) {
+        static const char *const names[] = {"off", "stop", "concurrent", "incremental"};
+        return names[one->params.mode];
     }
     return !one->params.collect ? "off" : strcmp(one->backend, "go") == 0 ? "concurrent" : "stop";
 }

@@ -23,6 +23,14 @@ typedef struct lab_pool lab_pool;
 
 #define LAB_PERCENT_OFF (-1)
 
+/* Who collects, and when. Backends other than lull have one way of collecting: "on" is theirs. */
+enum lab_mode {
+    LAB_MODE_OFF,        /* never */
+    LAB_MODE_STOP,       /* while all threads stand still */
+    LAB_MODE_CONCURRENT, /* beside the program, on a thread of the collector's */
+    LAB_MODE_INCREMENTAL /* beside the program, by the threads that allocate */
+};
+
 /* Everything that decides what a run does. Fixed size: it crosses a pipe to the child. */
 typedef struct lab_params {
     uint64_t seed;
@@ -33,7 +41,8 @@ typedef struct lab_params {
     int32_t scale;        /* size of the work, in percent of the workload's default, 1 up */
     int32_t depth;        /* quads: depth of the live tree */
     int32_t run;          /* 1, 2, ...: which repetition this is */
-    bool collect;         /* mode: true is stop, false is off (never collect) */
+    int32_t mode;         /* enum lab_mode */
+    bool collect;         /* the mode is not off */
     bool pools;           /* whether lab_take and lab_give reuse objects */
     char input[1024];     /* a file, or "" for what the workload generates */
 } lab_params;

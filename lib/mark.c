@@ -706,7 +706,7 @@ void lull__mark_drain(lull_heap *heap, uint32_t markers)
 {
     struct lull__marker *m = &heap->markers.marker[0];
 
-    begin_drain(heap, lull__max(markers, 1));
+    begin_drain(heap, markers != 0 ? markers : 1);
     if (markers == 0) {
         drain_by_assists(m);
     }
