@@ -7,37 +7,65 @@
  * (cache.c). */
 #include "assist.h"
 
+#include <sched.h>
+
 #include "thread.h"
 
 #define ASSIST_EDGES 1024 /* a quantum: some microseconds */
+#define NOTED_NS 500      /* a look that found nothing to do is no pause */
+
+static size_t heap_bytes(const lull_heap *heap)
+{
+    /* relaxed, here and below: estimates and hints; whether there is work the queue's lock says */
+    return (size_t)(atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
+                    atomic_load_explicit(&heap->allocated_since, memory_order_relaxed));
+}
 
 static bool behind(const lull_heap *heap)
 {
-    size_t now = (size_t)(atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
-                          atomic_load_explicit(&heap->allocated_since, memory_order_relaxed));
+    size_t now = heap_bytes(heap);
     size_t begin = (size_t)atomic_load_explicit(&heap->cycle_begin_bytes, memory_order_relaxed);
     size_t allocated = now > begin ? now - begin : 0;
     size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
-
-    /* allocated / headroom > marked / expected, without dividing */
     size_t expected = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed);
     size_t headroom = atomic_load_explicit(&heap->mark_headroom_bytes, memory_order_relaxed);
+
+    /* allocated / headroom > marked / expected, without dividing */
     return (double)allocated * (double)expected > (double)marked * (double)headroom;
+}
+
+/* Past the goal there is nothing left to wait for but the collector: it may want this processor. */
+static bool past_goal(const lull_heap *heap)
+{
+    return heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
+}
+
+static void assist(lull_thread *t)
+{
+    lull_heap *heap = t->heap;
+    bool marking = atomic_load_explicit(&heap->marking, memory_order_relaxed);
+
+    if (marking && behind(heap) && lull__mark_assist(t, ASSIST_EDGES)) {
+        return;
+    }
+    if (past_goal(heap)) {
+        sched_yield();
+    }
 }
 
 void lull__assist(lull_thread *t)
 {
     lull_heap *heap = t->heap;
 
-    /* relaxed, all: hints; whether there is work the queue's lock says */
-    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) || !behind(heap)) {
-        return;
+    if (!atomic_load_explicit(&heap->collector.wanted, memory_order_relaxed)) {
+        return; /* no cycle runs, nor is one asked for */
     }
     uint64_t start_ns = lull__os_now_ns();
     lull__enter(t);
-    if (lull__mark_assist(t, ASSIST_EDGES)) {
-        uint64_t ns = lull__os_now_ns() - start_ns;
+    assist(t);
+    lull__leave(t);
+    uint64_t ns = lull__os_now_ns() - start_ns;
+    if (ns >= NOTED_NS) {
         lull__emit(&heap->events, pause, t->number, LULL_PAUSE_ASSIST, ns);
     }
-    lull__leave(t);
 }
