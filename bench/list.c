@@ -74,7 +74,8 @@ void lab_list(const lab_style *style)
     list_backends(style);
     fprintf(style->out, "\n%smodes%s\n", style->bold, style->plain);
     fprintf(style->out, "  %-14sthreads stand still while the collector marks\n", "stop");
-    fprintf(style->out, "  %-14smarking goes on beside the program, on a thread of the collector's\n",
+    fprintf(style->out,
+            "  %-14smarking goes on beside the program, on a thread of the collector's\n",
             "concurrent");
     fprintf(style->out, "  %-14sthe same, done by the threads that allocate\n", "incremental");
     fprintf(style->out, "  %-14snothing is collected: what the allocator alone costs\n", "off");

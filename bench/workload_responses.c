@@ -385,9 +385,8 @@ static int run_open(lab_run *run, struct setup *setup, uint64_t total)
 {
     /* where the capacity was measured while the machine was busy elsewhere, an end in sight */
     double least = (double)total / LONGEST_S;
-    double rate = run->params->rate > 0
-                      ? run->params->rate
-                      : fmax(LOAD * (double)run->result->capacity_ops_s, least);
+    double rate = run->params->rate > 0 ? run->params->rate
+                                        : fmax(LOAD * (double)run->result->capacity_ops_s, least);
     uint64_t *due = new_arrivals(run->params, total, rate);
     int status;
 
