@@ -122,6 +122,9 @@ static lab_heap *open_heap(const lab_params *params)
 
     heap->pools_on = params->pools;
     watch.pauses = lab_histogram_new();
+    /* where objects do not point into others it needs no byte beyond an object's end, for which
+     * 32 bytes would be 48; stacks are scanned for interior pointers all the same */
+    GC_set_all_interior_pointers(params->interior);
     GC_INIT();
     GC_set_warn_proc(GC_ignore_warn_proc); /* what fails says so by itself */
     GC_expand_hp(HEAP_LEAST);

@@ -219,6 +219,7 @@ static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case
         one.params.percent = percents.value[at % percents.count];
         at /= percents.count;
         one.params.mode = modes.value[at];
+        one.params.interior = (workload & LAB_HAS_INTERIOR) != 0;
         one.params.collect = one.params.mode != LAB_MODE_OFF;
         if ((backend & LAB_HAS_MODES) == 0 && one.params.collect &&
             one.params.mode != first_on(&modes)) {

@@ -43,6 +43,7 @@ typedef struct lab_params {
     int32_t run;          /* 1, 2, ...: which repetition this is */
     int32_t mode;         /* enum lab_mode */
     bool collect;         /* the mode is not off */
+    bool interior;        /* objects are held by pointers to their insides, too */
     bool pools;           /* whether lab_take and lab_give reuse objects */
     char input[1024];     /* a file, or "" for what the workload generates */
 } lab_params;
@@ -53,6 +54,9 @@ typedef struct lab_params {
 typedef struct lab_pool_counts {
     int64_t gets, hits, misses, puts, drops;
 } lab_pool_counts;
+
+/* The kinds of pauses that lull tells apart, in its order: lull_pause_kind. */
+#define LAB_DELAYS 5
 
 /* What a run found. A field holds LAB_UNKNOWN where nobody could tell. Times and counts are of
  * the measured part (between lab_measure_begin and lab_measure_end). */
@@ -78,7 +82,8 @@ typedef struct lab_result {
     int64_t allocated_bytes;
     int64_t live_bytes;         /* found live by the last cycle */
     int64_t mark_ns_per_object; /* CPU of marking in the last cycle, in 1/1000 ns */
-    lab_distribution pause;
+    lab_distribution pause;             /* of all kinds together */
+    lab_distribution delay[LAB_DELAYS]; /* of each kind, where the backend tells them apart */
     lab_pool_counts pool;
 } lab_result;
 
@@ -99,7 +104,8 @@ enum {
     LAB_HAS_THREADS = 1 << 1, /* divides its work over params->threads workers */
     LAB_HAS_RATE = 1 << 2,    /* open-loop: requests arrive at params->rate */
     LAB_HAS_INPUT = 1 << 3,   /* reads params->input */
-    LAB_HAS_DEPTH = 1 << 4    /* heeds params->depth */
+    LAB_HAS_DEPTH = 1 << 4,   /* heeds params->depth */
+    LAB_HAS_INTERIOR = 1 << 5 /* its objects point into others, not only to their starts */
 };
 
 /* A workload compiled for one backend. `run` returns 0, or -1 after lab_fail. */
