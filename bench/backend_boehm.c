@@ -52,9 +52,10 @@ const lab_type *lab_boehm_type(lab_heap *heap, size_t size, bool leaf)
 
 void lab_boehm_refill(lab_thread *t, const lab_type *type)
 {
-    /* A byte more than asked for, as GC_MALLOC has it too: compilers keep pointers to the end of
-     * an object, and those must keep it alive. */
-    size_t bytes = (type->size + GC_GRANULE_BYTES) / GC_GRANULE_BYTES * GC_GRANULE_BYTES;
+    /* With interior pointers a byte more than asked for, as GC_MALLOC has it too: a pointer to the
+     * end of an object must keep that one alive, and not the next. */
+    size_t wanted = type->size + (GC_get_all_interior_pointers() ? 1 : 0);
+    size_t bytes = (wanted + GC_GRANULE_BYTES - 1) / GC_GRANULE_BYTES * GC_GRANULE_BYTES;
 
     GC_generic_malloc_many(bytes, GC_I_NORMAL, &t->list[type->index]);
     if (t->list[type->index] == NULL) {
