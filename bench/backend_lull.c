@@ -10,6 +10,8 @@
 
 #include <unistd.h>
 
+_Static_assert(LAB_DELAYS == LULL_PAUSE_KINDS, "a distribution for each kind of pause");
+
 _Noreturn void lab_lull_failed(const char *what)
 {
     lab_fail("%s failed: %s (%s)", what, lull_strerror(lull_error()), lull_error_message());
@@ -39,29 +41,39 @@ lab_pool *lab_lull_pool(lab_heap *heap, const char *name, const lab_type *type)
 }
 
 /* Pauses are taken from the stream of events, so that those of setting up are not among them. On
- * any thread, several at once. */
+ * any thread, several at once, perhaps in a signal handler. */
 static void on_event(const lull_event *event, void *arg)
 {
     const lab_heap *heap = arg;
 
     if (event->id == heap->pause_event) {
-        lab_histogram_record(heap->pauses, event->fields[heap->pause_field]);
+        lab_histogram_record(heap->pauses[event->fields[heap->kind_field]],
+                             event->fields[heap->pause_field]);
     }
 }
 
-/* Finds the event named "pause" and its field "duration_ns" in the library's table. */
+/* Finds a field of an event in the library's table. */
+static bool find_field(uint32_t id, const char *name, unsigned *found)
+{
+    for (unsigned i = 0; i < LULL_EVENT_FIELDS; i++) {
+        const char *field = lull_event_field(id, i);
+
+        if (field != NULL && strcmp(field, name) == 0) {
+            *found = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the event named "pause" with its fields "kind" and "duration_ns". */
 static bool find_pause_event(lab_heap *heap)
 {
     for (uint32_t id = 0; id < lull_event_count(); id++) {
-        for (unsigned i = 0; i < LULL_EVENT_FIELDS; i++) {
-            const char *field = lull_event_field(id, i);
-
-            if (strcmp(lull_event_name(id), "pause") == 0 && field != NULL &&
-                strcmp(field, "duration_ns") == 0) {
-                heap->pause_event = id;
-                heap->pause_field = i;
-                return true;
-            }
+        if (strcmp(lull_event_name(id), "pause") == 0) {
+            heap->pause_event = id;
+            return find_field(id, "kind", &heap->kind_field) &&
+                   find_field(id, "duration_ns", &heap->pause_field);
         }
     }
     return false;
@@ -69,7 +81,9 @@ static bool find_pause_event(lab_heap *heap)
 
 static void watch_pauses(lab_heap *heap)
 {
-    heap->pauses = lab_histogram_new();
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        heap->pauses[kind] = lab_histogram_new();
+    }
     if (!find_pause_event(heap) || lull_events_subscribe(heap->lull, on_event, heap) != LULL_OK) {
         lab_lull_failed("watching pauses");
     }
@@ -105,7 +119,9 @@ static void close_heap(lab_heap *heap)
 {
     lull_events_subscribe(heap->lull, NULL, NULL);
     lull_heap_destroy(heap->lull);
-    lab_histogram_free(heap->pauses);
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        lab_histogram_free(heap->pauses[kind]);
+    }
     while (heap->pools != NULL) {
         lab_pool *next = heap->pools->next;
 
@@ -151,7 +167,9 @@ static void read_stats(lab_heap *heap, lull_stats *stats)
 static void count_begin(lab_heap *heap, lab_thread *thread)
 {
     (void)thread;
-    lab_histogram_clear(heap->pauses);
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        lab_histogram_clear(heap->pauses[kind]);
+    }
     read_stats(heap, &heap->before);
     for (lab_pool *pool = heap->pools; pool != NULL; pool = pool->next) {
         if (pool->on) {
@@ -177,6 +195,18 @@ static void count_pools(lab_heap *heap, lab_pool_counts *counts)
     }
 }
 
+static void count_pauses(lab_heap *heap, lab_result *result)
+{
+    lab_histogram *all = lab_histogram_new();
+
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        result->delay[kind] = lab_histogram_summary(heap->pauses[kind]);
+        lab_histogram_merge(all, heap->pauses[kind]);
+    }
+    result->pause = lab_histogram_summary(all);
+    lab_histogram_free(all);
+}
+
 static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
 {
     lull_stats now;
@@ -187,7 +217,7 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
     result->gc_cpu_ns = (int64_t)(now.gc_cpu_ns - heap->before.gc_cpu_ns);
     result->allocated_objects = (int64_t)(now.allocated_objects - heap->before.allocated_objects);
     result->allocated_bytes = (int64_t)(now.allocated_bytes - heap->before.allocated_bytes);
-    result->pause = lab_histogram_summary(heap->pauses);
+    count_pauses(heap, result);
     if (now.cycles > 0) {
         result->live_bytes = (int64_t)now.live_bytes;
     }

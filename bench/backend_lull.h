@@ -14,9 +14,10 @@ struct lab_heap {
     struct lab_pool *pools; /* opened ones, the newest first */
     bool pools_on;
     lull_stats before;
-    lab_histogram *pauses; /* of the measured part, all kinds together */
-    uint32_t pause_event;  /* its number in the event table */
-    unsigned pause_field;  /* the field that says how long */
+    lab_histogram *pauses[LAB_DELAYS]; /* of the measured part, by kind */
+    uint32_t pause_event;              /* its number in the event table */
+    unsigned kind_field;               /* the field that says which kind */
+    unsigned pause_field;              /* the field that says how long */
 };
 
 struct lab_pool {

@@ -136,6 +136,12 @@ static int prepare(lab_options *options, lab_plan *plan, const char *command)
     return -1;
 }
 
+/* The second table is for whoever asked for it, or chose among modes or backends. */
+static bool wants_delays(const lab_options *options)
+{
+    return options->delays || options->mode_given || options->backend_given;
+}
+
 static int command_run(int argc, char **argv)
 {
     lab_options options;
@@ -163,6 +169,9 @@ static int command_run(int argc, char **argv)
             print_input(&options, &style);
         }
         lab_report_run(&plan, &style);
+        if (wants_delays(&options)) {
+            lab_report_delays(&plan, &style);
+        }
         status |= write_json(&options, &machine, &plan, NULL);
     }
     lab_plan_free(&plan);

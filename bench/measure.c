@@ -136,6 +136,9 @@ void lab_result_clear(lab_result *result)
         .pause = LAB_NO_DISTRIBUTION,
         .pool = {LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN},
     };
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        result->delay[kind] = LAB_NO_DISTRIBUTION;
+    }
 }
 
 int lab_measure(const lab_backend *backend, const lab_workload *workload, const lab_params *params,

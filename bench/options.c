@@ -135,6 +135,7 @@ static int list_read(lab_options *options, const struct range *range, const char
 
 static int set_backend(lab_options *options, const char *value)
 {
+    options->backend_given = true;
     return words_cut(options, "backend", value, &options->backend);
 }
 
@@ -149,6 +150,7 @@ static int set_mode(lab_options *options, const char *value)
                                        "allowed are stop, off, concurrent and incremental; for "
                                        "example --mode stop,concurrent"};
 
+    options->mode_given = true;
     return list_read(options, &range, value, &options->mode);
 }
 
@@ -283,6 +285,13 @@ static int set_quick(lab_options *options, const char *value)
     return 0;
 }
 
+static int set_delays(lab_options *options, const char *value)
+{
+    (void)value;
+    options->delays = true;
+    return 0;
+}
+
 static int set_help(lab_options *options, const char *value)
 {
     (void)value;
@@ -309,6 +318,7 @@ static const struct setting {
     {"scale", required_argument, LAB_RUN | LAB_COMPARE, set_scale},
     {"input", required_argument, LAB_RUN | LAB_COMPARE, set_input},
     {"json", required_argument, LAB_RUN | LAB_COMPARE, set_json},
+    {"delays", no_argument, LAB_RUN, set_delays},
     {"quick", no_argument, LAB_COMPARE, set_quick},
     {"help", no_argument, LAB_RUN | LAB_COMPARE, set_help},
 };

@@ -29,7 +29,7 @@ typedef struct lab_options {
     unsigned command;   /* LAB_RUN or LAB_COMPARE */
     lab_words workload; /* as given; not yet looked up */
     lab_words backend;
-    lab_numbers mode;    /* 1: stop, 0: off */
+    lab_numbers mode;    /* enum lab_mode */
     lab_numbers percent; /* LAB_PERCENT_OFF for off */
     lab_numbers pools;   /* 1: on, 0: off */
     lab_numbers threads;
@@ -42,6 +42,9 @@ typedef struct lab_options {
     const char *input; /* NULL: not given */
     const char *json;  /* NULL: not given; "-": standard output */
     bool quick;
+    bool delays;     /* the table of delays is wanted */
+    bool mode_given; /* by the user, not by default */
+    bool backend_given;
     bool help;
     char error[512]; /* after a failure: which value, what is allowed, how to mend it */
 } lab_options;

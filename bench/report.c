@@ -6,7 +6,7 @@
 
 #include "field.h"
 #include "format.h"
-#include "table.h"
+#include "names.h"
 
 /* How a figure is written. */
 enum kind { TIME, COUNT, RATE, BYTES, SHARE };
@@ -40,16 +40,6 @@ static const struct figure {
 
 #define FIGURES (sizeof figures / sizeof figures[0])
 
-/* The columns that say which case a row is; those that all rows share are said once, above. */
-enum { WORKLOAD, BACKEND, MODE, PERCENT, THREADS, DEPTH, POOLS, NAMES };
-
-static const lab_column names[NAMES] = {
-    [WORKLOAD] = {"", "workload", true, 0}, [BACKEND] = {"", "backend", true, 0},
-    [MODE] = {"", "mode", true, 0},         [PERCENT] = {"", "percent", false, 0},
-    [THREADS] = {"", "threads", false, 0},  [DEPTH] = {"", "depth", false, 0},
-    [POOLS] = {"", "pools", true, 0},
-};
-
 static const char *format(char *text, const lab_style *style, enum kind kind, double value)
 {
     switch (kind) {
@@ -60,61 +50,6 @@ static const char *format(char *text, const lab_style *style, enum kind kind, do
     case SHARE: return lab_format_share(text, value);
     }
     return strcpy(text, "-");
-}
-
-/* What stands in a naming column; "-" where the question does not arise. */
-static void name_of(const lab_case *one, int name, char *text)
-{
-    const lab_params *params = &one->params;
-    unsigned backend = one->backend_traits, workload = one->workload->traits;
-
-    strcpy(text, "-");
-    switch (name) {
-    case WORKLOAD: snprintf(text, LAB_CELL, "%s", one->workload->name); break;
-    case BACKEND: snprintf(text, LAB_CELL, "%s", one->label); break;
-    case MODE:
-        if (lab_case_mode(one)[0] != '\0') {
-            strcpy(text, lab_case_mode(one));
-        }
-        break;
-    case PERCENT:
-        if ((backend & LAB_HAS_PERCENT) != 0 && params->percent == LAB_PERCENT_OFF) {
-            strcpy(text, "off");
-        } else if ((backend & LAB_HAS_PERCENT) != 0 && params->collect) {
-            snprintf(text, LAB_CELL, "%d", (int)params->percent);
-        }
-        break;
-    case THREADS: snprintf(text, LAB_CELL, "%d", (int)params->threads); break;
-    case DEPTH:
-        if ((workload & LAB_HAS_DEPTH) != 0) {
-            snprintf(text, LAB_CELL, "%d", (int)params->depth);
-        }
-        break;
-    case POOLS:
-        if ((workload & LAB_HAS_POOLS) != 0) {
-            strcpy(text, params->pools ? "on" : "off");
-        }
-        break;
-    default: break;
-    }
-}
-
-/* Whether a naming column tells rows apart. */
-static bool tells_apart(const lab_plan *plan, int name)
-{
-    char first[LAB_CELL], other[LAB_CELL];
-
-    if (name == WORKLOAD || name == BACKEND) {
-        return true;
-    }
-    name_of(&plan->cases[0], name, first);
-    for (size_t i = 1; i < plan->count; i++) {
-        name_of(&plan->cases[i], name, other);
-        if (strcmp(first, other) != 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void add_figures(lab_table *table, size_t column, const lab_plan *plan, size_t index,
@@ -136,37 +71,20 @@ static void add_figures(lab_table *table, size_t column, const lab_plan *plan, s
     }
 }
 
-static void add_row(lab_table *table, const lab_plan *plan, size_t index, const bool *shown,
+static void add_row(lab_table *table, const lab_plan *plan, size_t index, const lab_names *names,
                     const lab_style *style)
 {
-    size_t column = 0;
-    char text[LAB_CELL];
-
     lab_table_row(table);
-    for (int name = 0; name < NAMES; name++) {
-        if (shown[name]) {
-            name_of(&plan->cases[index], name, text);
-            lab_table_cell(table, column++, text);
-        }
-    }
-    add_figures(table, column, plan, index, style);
+    add_figures(table, lab_names_cells(names, table, &plan->cases[index]), plan, index, style);
 }
 
 /* "mode stop, percent 100, 2 threads; medians of 3 runs (max: of all)". */
-static void print_shared(const lab_plan *plan, const bool *shown, const lab_style *style)
+static void print_shared(const lab_plan *plan, const lab_names *names, const lab_style *style)
 {
     const lab_params *params = &plan->cases[0].params;
     char text[1600] = "";
 
-    for (int name = MODE; name < NAMES; name++) {
-        char value[LAB_CELL];
-        size_t used = strlen(text);
-
-        name_of(&plan->cases[0], name, value);
-        if (!shown[name] && strcmp(value, "-") != 0) {
-            snprintf(text + used, sizeof text - used, "%s %s, ", names[name].head, value);
-        }
-    }
+    lab_names_shared(names, &plan->cases[0], text, sizeof text);
     snprintf(text + strlen(text), sizeof text - strlen(text), "seed %llu, ",
              (unsigned long long)params->seed);
     if (params->scale != 100) {
@@ -200,9 +118,9 @@ static bool any_ok(const lab_plan *plan)
 
 void lab_report_run(const lab_plan *plan, const lab_style *style)
 {
-    lab_column columns[NAMES + FIGURES + 1];
-    bool shown[NAMES];
-    size_t count = 0;
+    lab_column columns[LAB_NAMES + FIGURES + 1];
+    lab_names names;
+    size_t count;
     lab_table *table;
     int left_out;
 
@@ -210,12 +128,8 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
         fputs("No run succeeded.\n", style->out);
         return;
     }
-    for (int name = 0; name < NAMES; name++) {
-        shown[name] = tells_apart(plan, name);
-        if (shown[name]) {
-            columns[count++] = names[name];
-        }
-    }
+    lab_names_of(&names, plan);
+    count = lab_names_columns(&names, columns);
     for (size_t i = 0; i < FIGURES; i++) {
         columns[count++] = figures[i].column;
         if (i == 0) {
@@ -224,9 +138,9 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
     }
     table = lab_table_new(columns, count);
     for (size_t i = 0; i < plan->count; i++) {
-        add_row(table, plan, i, shown, style);
+        add_row(table, plan, i, &names, style);
     }
-    print_shared(plan, shown, style);
+    print_shared(plan, &names, style);
     fputc('\n', style->out);
     left_out = lab_table_print(table, style);
     if (left_out > 0) {

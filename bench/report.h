@@ -11,6 +11,9 @@ struct lab_comparison;
 /* The table of `lull-lab run`: a row a case. */
 void lab_report_run(const lab_plan *plan, const lab_style *style);
 
+/* What delayed lull's threads, by kind, beside the idle thread: the second table. */
+void lab_report_delays(const lab_plan *plan, const lab_style *style);
+
 /* One line about the machine and one about what was run. */
 void lab_report_machine(const lab_machine *machine, const lab_style *style);
 

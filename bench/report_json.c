@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include <lull/stats.h>
+
 #include "compare.h"
 #include "field.h"
 #include "peer.h"
@@ -77,6 +79,22 @@ static json_t *distribution(const lab_distribution *d)
     return object;
 }
 
+/* Each kind of pause by its name. */
+static json_t *delays(const lab_result *result)
+{
+    json_t *object;
+
+    if (result->delay[0].count < 0) {
+        return json_null();
+    }
+    object = json_object();
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        set(object, lull_pause_kind_name((lull_pause_kind)kind),
+            distribution(&result->delay[kind]));
+    }
+    return object;
+}
+
 static json_t *pool(const lab_pool_counts *counts)
 {
     json_t *object;
@@ -137,6 +155,7 @@ static void set_result(json_t *run, const lab_record *record)
     set_real(run, "mark_ns_per_object", lab_field_mark(record), 1);
     set_real(run, "longest_us", (double)result->longest_ns, 1e3);
     set(run, "pause_us", distribution(&result->pause));
+    set(run, "delay_us", delays(result));
     set(run, "latency_us", distribution(&result->latency));
     set(run, "service_us", distribution(&result->service));
     set(run, "hiccup_us", distribution(&record->hiccup));

@@ -126,6 +126,7 @@ static const struct field run_fields[] = {
     {"mark_ns_per_object", NUMBER | NOTHING},
     {"longest_us", NUMBER | NOTHING},
     {"pause_us", OBJECT | NOTHING},
+    {"delay_us", OBJECT | NOTHING},
     {"latency_us", OBJECT | NOTHING},
     {"service_us", OBJECT | NOTHING},
     {"hiccup_us", OBJECT | NOTHING},
@@ -168,6 +169,32 @@ static void check_distribution(const json_t *run, const char *name)
     }
 }
 
+static const struct field delay_fields[] = {
+    {"stop", OBJECT},  {"handshake", OBJECT}, {"assist", OBJECT},
+    {"sweep", OBJECT}, {"refill", OBJECT},
+};
+
+/* The kinds add up to all pauses. */
+static void check_delays(const json_t *run)
+{
+    const json_t *delays = json_object_get(run, "delay_us"),
+                 *all = json_object_get(run, "pause_us");
+    json_int_t count = 0;
+
+    ck_assert_int_eq(json_is_null(delays),
+                     strcmp(json_string_value(json_object_get(run, "backend")), "lull") != 0);
+    if (json_is_null(delays)) {
+        return;
+    }
+    CHECK_FIELDS(delays, delay_fields);
+    for (size_t i = 0; i < sizeof delay_fields / sizeof delay_fields[0]; i++) {
+        check_distribution(delays, delay_fields[i].name);
+        count += json_integer_value(
+            json_object_get(json_object_get(delays, delay_fields[i].name), "count"));
+    }
+    ck_assert_int_eq(count, json_integer_value(json_object_get(all, "count")));
+}
+
 static void check_run(const json_t *run)
 {
     const json_t *pool = json_object_get(run, "pool");
@@ -177,6 +204,7 @@ static void check_run(const json_t *run)
     check_distribution(run, "latency_us");
     check_distribution(run, "service_us");
     check_distribution(run, "hiccup_us");
+    check_delays(run);
     if (!json_is_null(pool)) {
         CHECK_FIELDS(pool, pool_fields);
         ck_assert_int_eq(json_integer_value(json_object_get(pool, "gets")),
@@ -210,16 +238,16 @@ START_TEST(runs_are_as_documented)
 {
     int status;
     json_t *document =
-        lab("run buffers quads --backend lull,malloc --pools both --mode stop,off --percent "
-            "100,off --scale 1 --depth 4 --runs 2 --json -",
+        lab("run buffers quads --backend lull,malloc --pools both --mode "
+            "stop,concurrent,off --percent 100,off --scale 1 --depth 4 --runs 2 --json -",
             &status);
     json_t *runs = json_object_get(document, "runs"), *run;
     size_t index;
 
     ck_assert_int_eq(status, 0);
     CHECK_FIELDS(json_object_get(document, "machine"), machine_fields);
-    /* lull: stop with two percents and off; malloc has neither. */
-    ck_assert_uint_eq(json_array_size(runs), 2 * (2 * (3 + 1) + (3 + 1)));
+    /* lull: two modes with two percents and off; malloc has none. */
+    ck_assert_uint_eq(json_array_size(runs), 2 * (2 * (5 + 1) + (5 + 1)));
     json_array_foreach(runs, index, run)
     {
         check_run(run);
