@@ -35,16 +35,17 @@ static void *checked(void *object)
 
 static void open_log(lull_thread *t, const lull_type *log_type, struct roots *roots, int *closed)
 {
-    roots->log = checked(lull_alloc(t, log_type));
+    lull_store(t, &roots->log, checked(lull_alloc(t, log_type)));
     roots->log->file = checked(tmpfile());
     if (lull_finalizer_set(t, roots->log, close_log, closed) != LULL_OK) {
         checked(NULL);
     }
-    roots->weak = checked(lull_weak_new(t, roots->log));
+    lull_store(t, &roots->weak, checked(lull_weak_new(t, roots->log)));
 
     char *text = checked(lull_alloc_leaf(t, 32));
     snprintf(text, 32, "opened by hand");
-    roots->note = checked(lull_ephemeron_new(t, roots->log, text)); /* lives as long as the log */
+    lull_ephemeron *note = checked(lull_ephemeron_new(t, roots->log, text));
+    lull_store(t, &roots->note, note); /* the text lives as long as the log */
 }
 
 static void look(lull_thread *t, const struct roots *roots, int closed)
@@ -73,7 +74,7 @@ int main(void)
     lull_collect(t);
     look(t, &roots, closed);
 
-    roots.log = NULL; /* its last strong reference */
+    lull_store(t, &roots.log, NULL); /* its last strong reference */
     lull_collect(t);
     look(t, &roots, closed); /* weak references go first; the finalizer may still want the rest */
     lull_finalizers_run(t, 0);
