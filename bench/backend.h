@@ -100,11 +100,12 @@ typedef struct lab_backend {
 } lab_backend;
 
 enum {
-    LAB_HAS_MODE = 1 << 0,    /* can run with collection off */
-    LAB_HAS_MODES = 1 << 4,   /* and stop, concurrent, incremental differ */
-    LAB_HAS_PERCENT = 1 << 1, /* heeds params->percent */
-    LAB_HAS_LIMIT = 1 << 2,   /* heeds params->limit_bytes */
-    LAB_IS_COLLECTOR = 1 << 3 /* so cycles and pauses are to be expected */
+    LAB_HAS_MODE = 1 << 0,     /* can run with collection off */
+    LAB_HAS_MODES = 1 << 4,    /* and stop, concurrent, incremental differ */
+    LAB_HAS_PERCENT = 1 << 1,  /* heeds params->percent */
+    LAB_HAS_LIMIT = 1 << 2,    /* heeds params->limit_bytes */
+    LAB_IS_COLLECTOR = 1 << 3, /* so cycles and pauses are to be expected */
+    LAB_TELLS_PAUSES = 1 << 5  /* each one, to lab_mmu_note */
 };
 
 #define LAB_RECORD(heap, T, ...)                                                                   \

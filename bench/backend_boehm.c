@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "backend.h"
+#include "mmu.h"
 #include "registry.h"
 
 #define HEAP_LEAST ((size_t)4 << 20)
@@ -107,12 +108,13 @@ static void GC_CALLBACK on_event(GC_EventType event)
         watch.stop_ns = lab_now_ns();
         watch.stop_cpu_ns = process_cpu_ns();
     } else if (event == GC_EVENT_POST_START_WORLD) {
-        uint64_t pause_ns = lab_now_ns() - watch.stop_ns;
+        uint64_t now_ns = lab_now_ns(), pause_ns = now_ns - watch.stop_ns;
         int threads = atomic_load_explicit(&lab_boehm_running, memory_order_relaxed);
 
         for (int i = 0; i < threads; i++) {
             lab_histogram_record(watch.pauses, pause_ns);
         }
+        lab_mmu_note(0, now_ns, pause_ns); /* all threads alike */
         watch.gc_cpu_ns += process_cpu_ns() - watch.stop_cpu_ns;
     }
 }
@@ -208,7 +210,7 @@ static const char *version(void)
 const lab_backend lab_backend_boehm = {
     .name = "boehm",
     .label = "Boehm GC",
-    .traits = LAB_HAS_MODE | LAB_IS_COLLECTOR,
+    .traits = LAB_HAS_MODE | LAB_IS_COLLECTOR | LAB_TELLS_PAUSES,
     .workloads = lab_workloads_boehm,
     .open = open_heap,
     .close = close_heap,

@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "measure.h"
+#include "mmu.h"
 #include "registry.h"
 
 #include <unistd.h>
@@ -49,6 +50,7 @@ static void on_event(const lull_event *event, void *arg)
     if (event->id == heap->pause_event) {
         lab_histogram_record(heap->pauses[event->fields[heap->kind_field]],
                              event->fields[heap->pause_field]);
+        lab_mmu_note(event->thread, event->time_ns, event->fields[heap->pause_field]);
     }
 }
 
@@ -232,7 +234,8 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
 const lab_backend lab_backend_lull = {
     .name = "lull",
     .label = "lull",
-    .traits = LAB_HAS_MODE | LAB_HAS_MODES | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR,
+    .traits = LAB_HAS_MODE | LAB_HAS_MODES | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR |
+              LAB_TELLS_PAUSES,
     .workloads = lab_workloads_lull,
     .open = open_heap,
     .close = close_heap,

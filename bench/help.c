@@ -78,6 +78,8 @@ static const char run_text[] =
     "  --seed N         of all that is random (default 1)\n"
     "  --delays         also shows what delayed lull's threads, by kind, beside an idle thread;\n"
     "                   so do --mode and --backend where lull is among them\n"
+    "  --mmu            also shows, of any 1 ms up to 1 s, the least part that a thread had to\n"
+    "                   itself (minimum mutator utilisation)\n"
     "  --json FILE      also writes every run as JSON; - is standard output\n"
     "\n"
     "examples:\n"

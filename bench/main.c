@@ -172,6 +172,9 @@ static int command_run(int argc, char **argv)
         if (wants_delays(&options)) {
             lab_report_delays(&plan, &style);
         }
+        if (options.mmu) {
+            lab_report_mmu(&plan, &style);
+        }
         status |= write_json(&options, &machine, &plan, NULL);
     }
     lab_plan_free(&plan);

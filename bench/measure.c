@@ -1,6 +1,8 @@
 /* measure.c -- one run in the present process: open, attach, work, count. */
 #include "measure.h"
 
+#include "mmu.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,14 +105,18 @@ void lab_measure_begin(lab_run *run)
     run->backend->count_begin(run->heap, run->main);
     part.cpu_ns = cpu_ns();
     part.wall_ns = lab_now_ns();
+    lab_mmu_begin(part.wall_ns);
 }
 
 void lab_measure_end(lab_run *run)
 {
+    uint64_t now_ns = lab_now_ns();
+
     part.ended = true;
-    run->result->wall_ns = (int64_t)(lab_now_ns() - part.wall_ns);
+    run->result->wall_ns = (int64_t)(now_ns - part.wall_ns);
     run->result->cpu_ns = (int64_t)(cpu_ns() - part.cpu_ns);
     run->backend->count_end(run->heap, run->main, run->result);
+    lab_mmu_end(now_ns);
 }
 
 void lab_result_clear(lab_result *result)
@@ -134,10 +140,14 @@ void lab_result_clear(lab_result *result)
         .live_bytes = LAB_UNKNOWN,
         .mark_ns_per_object = LAB_UNKNOWN,
         .pause = LAB_NO_DISTRIBUTION,
+        .mmu_dropped = LAB_UNKNOWN,
         .pool = {LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN},
     };
     for (int kind = 0; kind < LAB_DELAYS; kind++) {
         result->delay[kind] = LAB_NO_DISTRIBUTION;
+    }
+    for (int i = 0; i < LAB_WINDOWS; i++) {
+        result->mmu_ppm[i] = LAB_UNKNOWN;
     }
 }
 
@@ -162,5 +172,8 @@ int lab_measure(const lab_backend *backend, const lab_workload *workload, const 
     result->peak_rss_bytes = peak_rss_bytes();
     backend->detach(run.main);
     backend->close(run.heap);
+    if ((backend->traits & LAB_TELLS_PAUSES) != 0) {
+        lab_mmu_result(result);
+    }
     return status;
 }

@@ -292,6 +292,13 @@ static int set_delays(lab_options *options, const char *value)
     return 0;
 }
 
+static int set_mmu(lab_options *options, const char *value)
+{
+    (void)value;
+    options->mmu = true;
+    return 0;
+}
+
 static int set_help(lab_options *options, const char *value)
 {
     (void)value;
@@ -319,6 +326,7 @@ static const struct setting {
     {"input", required_argument, LAB_RUN | LAB_COMPARE, set_input},
     {"json", required_argument, LAB_RUN | LAB_COMPARE, set_json},
     {"delays", no_argument, LAB_RUN, set_delays},
+    {"mmu", no_argument, LAB_RUN, set_mmu},
     {"quick", no_argument, LAB_COMPARE, set_quick},
     {"help", no_argument, LAB_RUN | LAB_COMPARE, set_help},
 };

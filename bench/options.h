@@ -43,6 +43,7 @@ typedef struct lab_options {
     const char *json;  /* NULL: not given; "-": standard output */
     bool quick;
     bool delays;     /* the table of delays is wanted */
+    bool mmu;        /* that of utilisation, too */
     bool mode_given; /* by the user, not by default */
     bool backend_given;
     bool help;

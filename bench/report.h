@@ -14,6 +14,9 @@ void lab_report_run(const lab_plan *plan, const lab_style *style);
 /* What delayed lull's threads, by kind, beside the idle thread: the second table. */
 void lab_report_delays(const lab_plan *plan, const lab_style *style);
 
+/* Minimum mutator utilisation of the runs of which it is known. */
+void lab_report_mmu(const lab_plan *plan, const lab_style *style);
+
 /* One line about the machine and one about what was run. */
 void lab_report_machine(const lab_machine *machine, const lab_style *style);
 

@@ -5,6 +5,7 @@
 #include <lull/stats.h>
 
 #include "format.h"
+#include "mmu.h"
 #include "names.h"
 #include "report.h"
 #include "sample.h"
@@ -100,5 +101,74 @@ void lab_report_delays(const lab_plan *plan, const lab_style *style)
                 plan->runs == 1 ? "" : ", in one run: medians; max: of all runs");
         lab_table_print(table, style);
     }
+    lab_table_free(table);
+}
+
+/* ---- minimum mutator utilisation ---- */
+
+/* The least of all runs: a curve of least parts has no median. */
+static void add_windows(lab_table *table, size_t column, const lab_plan *plan, size_t index)
+{
+    for (int i = 0; i < LAB_WINDOWS; i++) {
+        double value[LAB_RUNS_MAX];
+        lab_spread spread;
+        char text[LAB_FIGURE];
+
+        for (int run = 1; run <= plan->runs; run++) {
+            const lab_record *record = lab_plan_record(plan, index, run);
+
+            value[run - 1] = record->ok ? (double)record->result.mmu_ppm[i] / 1e6 : LAB_UNKNOWN;
+        }
+        spread = lab_sample_spread(value, (size_t)plan->runs);
+        lab_table_cell(table, column + (size_t)i,
+                       spread.count == 0 ? "-" : lab_format_share(text, spread.least));
+    }
+}
+
+/* Says of which runs it is not known because there were too many pauses. */
+static void print_dropped(const lab_plan *plan, const lab_style *style)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        for (int run = 1; run <= plan->runs; run++) {
+            const lab_record *record = lab_plan_record(plan, i, run);
+            char name[160], text[320];
+
+            if (record->ok && record->result.mmu_dropped > 0) {
+                lab_case_name(&plan->cases[i], name, sizeof name);
+                snprintf(text, sizeof text,
+                         "Run %d of %s: not known, as it had %lld pauses beyond "
+                         "the first %d.",
+                         run, name, (long long)record->result.mmu_dropped, LAB_PAUSES_MAX);
+                lab_print_wrapped(style, 0, text);
+            }
+        }
+    }
+}
+
+void lab_report_mmu(const lab_plan *plan, const lab_style *style)
+{
+    lab_column all[LAB_NAMES + LAB_WINDOWS];
+    char head[LAB_WINDOWS][16];
+    lab_names names;
+    lab_table *table;
+    size_t count;
+
+    lab_names_of(&names, plan);
+    count = lab_names_columns(&names, all);
+    for (size_t i = 0; i < LAB_WINDOWS; i++) {
+        snprintf(head[i], sizeof head[i], "%d ms", lab_mmu_window_ms[i]);
+        all[count + i] = (lab_column){"", head[i], false, i % 3 == 0 ? 1 : 2};
+    }
+    table = lab_table_new(all, count + LAB_WINDOWS);
+    for (size_t i = 0; i < plan->count; i++) {
+        if ((plan->cases[i].backend_traits & LAB_TELLS_PAUSES) != 0) {
+            lab_table_row(table);
+            add_windows(table, lab_names_cells(&names, table, &plan->cases[i]), plan, i);
+        }
+    }
+    fprintf(style->out, "\nMinimum mutator utilisation, by length of window%s\n\n",
+            plan->runs == 1 ? "" : "; the least of all runs");
+    lab_table_print(table, style);
+    print_dropped(plan, style);
     lab_table_free(table);
 }

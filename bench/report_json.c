@@ -15,6 +15,7 @@
 
 #include "compare.h"
 #include "field.h"
+#include "mmu.h"
 #include "peer.h"
 #include "report.h"
 
@@ -95,6 +96,24 @@ static json_t *delays(const lab_result *result)
     return object;
 }
 
+/* The part of each window, from 0 to 1, by its length in milliseconds. */
+static json_t *mmu(const lab_result *result)
+{
+    json_t *object;
+
+    if (result->mmu_dropped != 0) {
+        return json_null();
+    }
+    object = json_object();
+    for (int i = 0; i < LAB_WINDOWS; i++) {
+        char key[16];
+
+        snprintf(key, sizeof key, "%d", lab_mmu_window_ms[i]);
+        set_real(object, key, (double)result->mmu_ppm[i], 1e6);
+    }
+    return object;
+}
+
 static json_t *pool(const lab_pool_counts *counts)
 {
     json_t *object;
@@ -156,6 +175,8 @@ static void set_result(json_t *run, const lab_record *record)
     set_real(run, "longest_us", (double)result->longest_ns, 1e3);
     set(run, "pause_us", distribution(&result->pause));
     set(run, "delay_us", delays(result));
+    set(run, "mmu", mmu(result));
+    set_integer(run, "mmu_dropped", result->mmu_dropped);
     set(run, "latency_us", distribution(&result->latency));
     set(run, "service_us", distribution(&result->service));
     set(run, "hiccup_us", distribution(&record->hiccup));

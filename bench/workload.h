@@ -58,6 +58,9 @@ typedef struct lab_pool_counts {
 /* The kinds of pauses that lull tells apart, in its order: lull_pause_kind. */
 #define LAB_DELAYS 5
 
+/* How many lengths of windows the utilisation is told for (bench/mmu.h). */
+#define LAB_WINDOWS 10
+
 /* What a run found. A field holds LAB_UNKNOWN where nobody could tell. Times and counts are of
  * the measured part (between lab_measure_begin and lab_measure_end). */
 typedef struct lab_result {
@@ -80,10 +83,12 @@ typedef struct lab_result {
     int64_t cycles;
     int64_t allocated_objects;
     int64_t allocated_bytes;
-    int64_t live_bytes;         /* found live by the last cycle */
-    int64_t mark_ns_per_object; /* CPU of marking in the last cycle, in 1/1000 ns */
+    int64_t live_bytes;                 /* found live by the last cycle */
+    int64_t mark_ns_per_object;         /* CPU of marking in the last cycle, in 1/1000 ns */
     lab_distribution pause;             /* of all kinds together */
     lab_distribution delay[LAB_DELAYS]; /* of each kind, where the backend tells them apart */
+    int64_t mmu_ppm[LAB_WINDOWS];       /* minimum mutator utilisation, in millionths */
+    int64_t mmu_dropped;                /* pauses that were too many to tell it of */
     lab_pool_counts pool;
 } lab_result;
 

@@ -12,6 +12,8 @@
 
 #include "format.h"
 #include "input.h"
+#include "measure.h"
+#include "mmu.h"
 #include "options.h"
 #include "sample.h"
 #include "support.h"
@@ -294,6 +296,104 @@ START_TEST(noise_is_what_equal_runs_differ_by)
 }
 END_TEST
 
+/* The least utilisation as its definition says: every position of the window, nanosecond by
+ * nanosecond, of every thread. */
+static int64_t least_by_counting(const lab_pause *pause, size_t count, unsigned threads,
+                                 uint64_t begin, uint64_t end, uint64_t window)
+{
+    uint64_t most = 0;
+
+    if (end - begin < window) {
+        return LAB_UNKNOWN;
+    }
+    for (unsigned thread = 0; thread < threads; thread++) {
+        bool paused[300] = {false};
+
+        for (size_t i = 0; i < count; i++) {
+            for (uint64_t t = pause[i].begin_ns; pause[i].thread == thread && t < pause[i].end_ns;
+                 t++) {
+                paused[t] = true;
+            }
+        }
+        for (uint64_t from = begin; from + window <= end; from++) {
+            uint64_t sum = 0;
+
+            for (uint64_t t = from; t < from + window; t++) {
+                sum += paused[t];
+            }
+            most = sum > most ? sum : most;
+        }
+    }
+    return (int64_t)((double)(window - most) / (double)window * 1e6);
+}
+
+START_TEST(the_utilisation_is_that_of_the_worst_window)
+{
+    lab_random random = {11};
+
+    for (int round = 0; round < 3000; round++) {
+        lab_pause pause[20], tidy[20];
+        size_t count = lab_random_below(&random, 20), kept;
+        unsigned threads = 1 + lab_random_below(&random, 3);
+        uint64_t begin = lab_random_below(&random, 50);
+        uint64_t end = begin + 1 + lab_random_below(&random, 200);
+
+        for (size_t i = 0; i < count; i++) {
+            uint64_t from = lab_random_below(&random, 250);
+
+            pause[i] = (lab_pause){from, from + lab_random_below(&random, 40),
+                                   lab_random_below(&random, threads)};
+        }
+        memcpy(tidy, pause, sizeof tidy);
+        kept = lab_mmu_tidy(tidy, count, begin, end);
+        for (uint64_t window = 1; window <= end - begin + 1; window += 1 + window / 4) {
+            ck_assert_int_eq(lab_mmu_least(tidy, kept, begin, end, window),
+                             least_by_counting(pause, count, threads, begin, end, window));
+        }
+    }
+}
+END_TEST
+
+START_TEST(pauses_that_follow_each_other_count_together)
+{
+    /* 1 ms in each of ten that follow, and one of 2 ms alone */
+    lab_pause pause[] = {{10000000, 11000000, 1},
+                         {12000000, 13000000, 1},
+                         {14000000, 15000000, 1},
+                         {50000000, 52000000, 2},
+                         {12500000, 13500000, 1}};
+    size_t count = lab_mmu_tidy(pause, 5, 0, 100000000);
+
+    ck_assert_uint_eq(count, 4); /* those that overlap are one */
+    ck_assert_int_eq(lab_mmu_least(pause, count, 0, 100000000, 1000000), 0);
+    ck_assert_int_eq(lab_mmu_least(pause, count, 0, 100000000, 5000000), 300000);
+    ck_assert_int_eq(lab_mmu_least(pause, count, 0, 100000000, 100000000), 965000);
+    ck_assert_int_eq(lab_mmu_least(pause, count, 0, 100000000, 100000001), LAB_UNKNOWN);
+    ck_assert_int_eq(lab_mmu_least(pause, 0, 0, 100000000, 1000000), 1000000);
+}
+END_TEST
+
+START_TEST(of_too_many_pauses_it_is_not_told)
+{
+    static lab_result result;
+
+    for (uint64_t more = 0; more < 2; more++) {
+        lab_mmu_note(1, 5, 2); /* not begun */
+        lab_mmu_begin(1000);
+        for (uint64_t i = 0; i < LAB_PAUSES_MAX + more * 7; i++) {
+            lab_mmu_note(1, 2000 + i * 10, 5);
+        }
+        lab_mmu_end(2000 + (uint64_t)LAB_PAUSES_MAX * 10);
+        lab_mmu_note(1, 5000, 5);
+        lab_result_clear(&result);
+        lab_mmu_result(&result);
+        ck_assert_int_eq(result.mmu_dropped, (int64_t)more * 7);
+        ck_assert_int_eq(result.mmu_ppm[0], more == 0 ? 500000 : LAB_UNKNOWN);
+        ck_assert_int_eq(result.mmu_ppm[LAB_WINDOWS - 1], LAB_UNKNOWN);
+    }
+}
+END_TEST
+
 START_TEST(figures_have_three_digits_and_a_unit)
 {
     const lab_style style = {.utf8 = false};
@@ -498,6 +598,9 @@ int main(void)
     tcase_add_test(tests, the_interval_is_that_of_all_resamples);
     tcase_add_test(tests, intervals_hold_the_truth_as_often_as_they_say);
     tcase_add_test(tests, noise_is_what_equal_runs_differ_by);
+    tcase_add_test(tests, the_utilisation_is_that_of_the_worst_window);
+    tcase_add_test(tests, pauses_that_follow_each_other_count_together);
+    tcase_add_test(tests, of_too_many_pauses_it_is_not_told);
     tcase_add_test(tests, figures_have_three_digits_and_a_unit);
     tcase_add_test(tests, tables_fit_their_width);
     tcase_add_test(tests, the_least_needed_columns_go_first);

@@ -127,6 +127,8 @@ static const struct field run_fields[] = {
     {"longest_us", NUMBER | NOTHING},
     {"pause_us", OBJECT | NOTHING},
     {"delay_us", OBJECT | NOTHING},
+    {"mmu", OBJECT | NOTHING},
+    {"mmu_dropped", INTEGER | NOTHING},
     {"latency_us", OBJECT | NOTHING},
     {"service_us", OBJECT | NOTHING},
     {"hiccup_us", OBJECT | NOTHING},
@@ -195,6 +197,33 @@ static void check_delays(const json_t *run)
     ck_assert_int_eq(count, json_integer_value(json_object_get(all, "count")));
 }
 
+static const struct field mmu_fields[] = {
+    {"1", NUMBER | NOTHING},    {"2", NUMBER | NOTHING},   {"5", NUMBER | NOTHING},
+    {"10", NUMBER | NOTHING},   {"20", NUMBER | NOTHING},  {"50", NUMBER | NOTHING},
+    {"100", NUMBER | NOTHING},  {"200", NUMBER | NOTHING}, {"500", NUMBER | NOTHING},
+    {"1000", NUMBER | NOTHING},
+};
+
+/* Parts of windows that are no longer than the measured part. */
+static void check_mmu(const json_t *run)
+{
+    const json_t *mmu = json_object_get(run, "mmu");
+    double wall_ms = json_number_value(json_object_get(run, "wall_ms"));
+
+    ck_assert_int_eq(json_is_null(mmu),
+                     strcmp(json_string_value(json_object_get(run, "backend")), "malloc") == 0);
+    if (json_is_null(mmu)) {
+        return;
+    }
+    CHECK_FIELDS(mmu, mmu_fields);
+    for (size_t i = 0; i < sizeof mmu_fields / sizeof mmu_fields[0]; i++) {
+        const json_t *part = json_object_get(mmu, mmu_fields[i].name);
+
+        ck_assert_int_eq(json_is_null(part), atof(mmu_fields[i].name) > wall_ms);
+        ck_assert_double_le(json_number_value(part), 1);
+    }
+}
+
 static void check_run(const json_t *run)
 {
     const json_t *pool = json_object_get(run, "pool");
@@ -205,6 +234,7 @@ static void check_run(const json_t *run)
     check_distribution(run, "service_us");
     check_distribution(run, "hiccup_us");
     check_delays(run);
+    check_mmu(run);
     if (!json_is_null(pool)) {
         CHECK_FIELDS(pool, pool_fields);
         ck_assert_int_eq(json_integer_value(json_object_get(pool, "gets")),
