@@ -83,9 +83,6 @@ static bool find_pause_event(lab_heap *heap)
 
 static void watch_pauses(lab_heap *heap)
 {
-    for (int kind = 0; kind < LAB_DELAYS; kind++) {
-        heap->pauses[kind] = lab_histogram_new();
-    }
     if (!find_pause_event(heap) || lull_events_subscribe(heap->lull, on_event, heap) != LULL_OK) {
         lab_lull_failed("watching pauses");
     }
@@ -113,7 +110,13 @@ static lab_heap *open_heap(const lab_params *params)
         return NULL;
     }
     heap->pools_on = params->pools;
-    watch_pauses(heap);
+    heap->observed = !params->unobserved;
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        heap->pauses[kind] = lab_histogram_new();
+    }
+    if (heap->observed) {
+        watch_pauses(heap);
+    }
     return heap;
 }
 
@@ -219,7 +222,9 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
     result->gc_cpu_ns = (int64_t)(now.gc_cpu_ns - heap->before.gc_cpu_ns);
     result->allocated_objects = (int64_t)(now.allocated_objects - heap->before.allocated_objects);
     result->allocated_bytes = (int64_t)(now.allocated_bytes - heap->before.allocated_bytes);
-    count_pauses(heap, result);
+    if (heap->observed) {
+        count_pauses(heap, result);
+    }
     if (now.cycles > 0) {
         result->live_bytes = (int64_t)now.live_bytes;
     }

@@ -13,6 +13,7 @@ struct lab_heap {
     lull_heap *lull;
     struct lab_pool *pools; /* opened ones, the newest first */
     bool pools_on;
+    bool observed; /* somebody listens to events */
     lull_stats before;
     lab_histogram *pauses[LAB_DELAYS]; /* of the measured part, by kind */
     uint32_t pause_event;              /* its number in the event table */

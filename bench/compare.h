@@ -55,4 +55,8 @@ const char *lab_aspect_name(int aspect);
 void lab_compare_print(const lab_comparison *comparison, const lab_style *style);
 void lab_conclude(const lab_comparison *comparison, const lab_style *style);
 
+/* A difference as "+98 % (+95 % to +101 %)". */
+void lab_compare_text(const lab_difference *difference, const lab_style *style, char *text,
+                      size_t size);
+
 #endif

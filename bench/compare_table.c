@@ -60,9 +60,8 @@ static void add_row(lab_table *table, const lab_comparison *comparison, size_t i
     figure_cell(table, HITS, spread, lab_format_share(text, spread.median));
 }
 
-/* "+98 % (+95 % to +101 %)". */
-static void change_text(const lab_difference *difference, const lab_style *style, char *text,
-                        size_t size)
+void lab_compare_text(const lab_difference *difference, const lab_style *style, char *text,
+                      size_t size)
 {
     char change[LAB_FIGURE], low[LAB_FIGURE], high[LAB_FIGURE];
 
@@ -102,7 +101,7 @@ static size_t add_changes(const lab_comparison *comparison, const lab_pair *pair
             continue;
         }
         if (!aspect->gone) {
-            change_text(&aspect->difference, style, text, sizeof text);
+            lab_compare_text(&aspect->difference, style, text, sizeof text);
         }
         if (id == LAB_LATENCY) {
             latency_text(comparison, pair, style, latency, sizeof latency);

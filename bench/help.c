@@ -8,13 +8,15 @@ static const char all_text[] =
     "\n"
     "usage: lull-lab compare [OPTION]...\n"
     "       lull-lab run WORKLOAD... [OPTION]...\n"
+    "       lull-lab observe WORKLOAD... [OPTION]...\n"
     "       lull-lab list\n"
-    "       lull-lab help [compare|run|list]\n"
+    "       lull-lab help [compare|run|observe|list]\n"
     "\n"
     "  compare  three programs with and without object pools, on lull, on the Boehm GC and on\n"
     "           malloc: one table, and what it says in sentences; a minute or so\n"
     "  run      chosen workloads on chosen backends, under every combination of settings\n"
-    "  list     the workloads and backends of this lab\n"
+    "  observe  what it costs lull that the lab listens to its events\n"
+    "  list     the workloads, backends and modes of this lab\n"
     "\n"
     "Every run is a process of its own, so its memory and CPU are its own. Runs that are to be\n"
     "compared take turns. Pauses, latencies and the machine's own hiccups are reported as\n"
@@ -91,17 +93,36 @@ static const char run_text[] =
     "The lab sets mode, percent and limit itself: LULL_MODE, LULL_PERCENT, LULL_LIMIT, GOGC and\n"
     "GOMEMLIMIT have no effect. LULL_TRACE=1 shows every cycle.\n";
 
+static const char observe_text[] =
+    "usage: lull-lab observe WORKLOAD... [OPTION]...\n"
+    "\n"
+    "The lab learns of lull's pauses by listening to its events. This runs workloads on lull with\n"
+    "and without that, in turn, and prints the difference in throughput and CPU with its 95 %\n"
+    "confidence interval. A difference is called noise where the interval holds 0, or where runs\n"
+    "that differ in nothing differ as much.\n"
+    "\n"
+    "  --runs N         pairs of runs (default 5)\n"
+    "\n"
+    "--mode, --percent, --pools, --threads, --depth, --limit, --scale, --rate, --input, --seed and\n"
+    "--json are those of lull-lab run.\n"
+    "\n"
+    "example:\n"
+    "  lull-lab observe quads gcbench --mode stop,concurrent --runs 9\n";
+
 static const char list_text[] =
     "usage: lull-lab list\n"
     "\n"
-    "Lists the workloads and what they heed, and the backends with their versions; or, of a\n"
-    "backend that is not there, the reason.\n";
+    "Lists the workloads and what they heed, the backends with their versions (or, of one that is\n"
+    "not there, the reason), and the modes.\n";
 
 int lab_help(const char *topic)
 {
     static const struct {
         const char *name, *text;
-    } topics[] = {{"run", run_text}, {"compare", compare_text}, {"list", list_text}};
+    } topics[] = {{"run", run_text},
+                  {"compare", compare_text},
+                  {"observe", observe_text},
+                  {"list", list_text}};
 
     if (topic == NULL) {
         fputs(all_text, stdout);

@@ -142,39 +142,49 @@ static bool wants_delays(const lab_options *options)
     return options->delays || options->mode_given || options->backend_given;
 }
 
-static int command_run(int argc, char **argv)
+/* What the runs of `run` or `observe` found. */
+static void report(const lab_plan *plan, const lab_options *options, const lab_machine *machine)
+{
+    lab_style style = people_style(options);
+
+    lab_report_machine(machine, &style);
+    if (has_workload(plan, "logs")) {
+        print_input(options, &style);
+    }
+    if (options->command == LAB_OBSERVE) {
+        lab_report_observe(plan, &style);
+        return;
+    }
+    lab_report_run(plan, &style);
+    if (wants_delays(options)) {
+        lab_report_delays(plan, &style);
+    }
+    if (options->mmu) {
+        lab_report_mmu(plan, &style);
+    }
+}
+
+static int command_run(unsigned id, const char *name, int argc, char **argv)
 {
     lab_options options;
     lab_machine machine;
-    lab_style style;
     lab_plan plan;
     int status;
 
-    if (lab_options_read(&options, LAB_RUN, argc, argv) != 0) {
-        return usage_error("run", options.error);
+    if (lab_options_read(&options, id, argc, argv) != 0) {
+        return usage_error(name, options.error);
     }
     if (options.help) {
-        return lab_help("run");
+        return lab_help(name);
     }
-    status = prepare(&options, &plan, "run");
+    status = prepare(&options, &plan, name);
     if (status >= 0) {
         return status;
     }
     lab_machine_read(&machine);
     status = lab_execute(&plan);
     if (status < 128) {
-        style = people_style(&options);
-        lab_report_machine(&machine, &style);
-        if (has_workload(&plan, "logs")) {
-            print_input(&options, &style);
-        }
-        lab_report_run(&plan, &style);
-        if (wants_delays(&options)) {
-            lab_report_delays(&plan, &style);
-        }
-        if (options.mmu) {
-            lab_report_mmu(&plan, &style);
-        }
+        report(&plan, &options, &machine);
         status |= write_json(&options, &machine, &plan, NULL);
     }
     lab_plan_free(&plan);
@@ -286,8 +296,8 @@ static int command_help(const char *topic)
     char why[256];
 
     if (lab_help(topic) != 0) {
-        snprintf(why, sizeof why, "there is no help on '%.100s'; there is on run, compare and list",
-                 topic);
+        snprintf(why, sizeof why,
+                 "there is no help on '%.100s'; there is on run, compare, observe and list", topic);
         return usage_error("help", why);
     }
     return 0;
@@ -302,7 +312,10 @@ static int command(int argc, char **argv)
         return command_compare(argc - 1, argv + 1);
     }
     if (strcmp(name, "run") == 0) {
-        return command_run(argc - 1, argv + 1);
+        return command_run(LAB_RUN, name, argc - 1, argv + 1);
+    }
+    if (strcmp(name, "observe") == 0) {
+        return command_run(LAB_OBSERVE, name, argc - 1, argv + 1);
     }
     if (strcmp(name, "list") == 0) {
         return command_list(argc - 1);
@@ -314,8 +327,8 @@ static int command(int argc, char **argv)
         puts("lull-lab " PACKAGE_VERSION);
         return 0;
     }
-    snprintf(why, sizeof why, "there is no command '%.100s'; there are compare, run, list and help",
-             name);
+    snprintf(why, sizeof why,
+             "there is no command '%.100s'; there are compare, run, observe, list and help", name);
     return usage_error("", why);
 }
 

@@ -172,7 +172,7 @@ int lab_measure(const lab_backend *backend, const lab_workload *workload, const 
     result->peak_rss_bytes = peak_rss_bytes();
     backend->detach(run.main);
     backend->close(run.heap);
-    if ((backend->traits & LAB_TELLS_PAUSES) != 0) {
+    if ((backend->traits & LAB_TELLS_PAUSES) != 0 && !params->unobserved) {
         lab_mmu_result(result);
     }
     return status;

@@ -306,6 +306,8 @@ static int set_help(lab_options *options, const char *value)
     return 0;
 }
 
+#define LAB_ALL (LAB_RUN | LAB_COMPARE | LAB_OBSERVE)
+
 static const struct setting {
     const char *name;
     int argument; /* required_argument or no_argument */
@@ -313,29 +315,29 @@ static const struct setting {
     int (*set)(lab_options *options, const char *value);
 } settings[] = {
     {"backend", required_argument, LAB_RUN | LAB_COMPARE, set_backend},
-    {"mode", required_argument, LAB_RUN, set_mode},
-    {"percent", required_argument, LAB_RUN | LAB_COMPARE, set_percent},
-    {"limit", required_argument, LAB_RUN | LAB_COMPARE, set_limit},
-    {"pools", required_argument, LAB_RUN, set_pools},
-    {"threads", required_argument, LAB_RUN | LAB_COMPARE, set_threads},
-    {"runs", required_argument, LAB_RUN | LAB_COMPARE, set_runs},
-    {"seed", required_argument, LAB_RUN | LAB_COMPARE, set_seed},
-    {"depth", required_argument, LAB_RUN, set_depth},
-    {"rate", required_argument, LAB_RUN | LAB_COMPARE, set_rate},
-    {"scale", required_argument, LAB_RUN | LAB_COMPARE, set_scale},
-    {"input", required_argument, LAB_RUN | LAB_COMPARE, set_input},
-    {"json", required_argument, LAB_RUN | LAB_COMPARE, set_json},
+    {"mode", required_argument, LAB_RUN | LAB_OBSERVE, set_mode},
+    {"percent", required_argument, LAB_ALL, set_percent},
+    {"limit", required_argument, LAB_ALL, set_limit},
+    {"pools", required_argument, LAB_RUN | LAB_OBSERVE, set_pools},
+    {"threads", required_argument, LAB_ALL, set_threads},
+    {"runs", required_argument, LAB_ALL, set_runs},
+    {"seed", required_argument, LAB_ALL, set_seed},
+    {"depth", required_argument, LAB_RUN | LAB_OBSERVE, set_depth},
+    {"rate", required_argument, LAB_ALL, set_rate},
+    {"scale", required_argument, LAB_ALL, set_scale},
+    {"input", required_argument, LAB_ALL, set_input},
+    {"json", required_argument, LAB_ALL, set_json},
     {"delays", no_argument, LAB_RUN, set_delays},
     {"mmu", no_argument, LAB_RUN, set_mmu},
     {"quick", no_argument, LAB_COMPARE, set_quick},
-    {"help", no_argument, LAB_RUN | LAB_COMPARE, set_help},
+    {"help", no_argument, LAB_ALL, set_help},
 };
 
 #define SETTINGS (sizeof settings / sizeof settings[0])
 
 static const char *command_name(unsigned command)
 {
-    return command == LAB_RUN ? "run" : "compare";
+    return command == LAB_RUN ? "run" : command == LAB_COMPARE ? "compare" : "observe";
 }
 
 /* The arguments that are no options. */

@@ -1,4 +1,4 @@
-/* options.h -- the options of `lull-lab run` and `lull-lab compare`. */
+/* options.h -- the options of `lull-lab run`, `lull-lab compare` and `lull-lab observe`. */
 #ifndef LAB_OPTIONS_H
 #define LAB_OPTIONS_H
 
@@ -10,7 +10,7 @@
 #define LAB_SCALE_MAX 100000
 
 /* Which commands take an option. */
-enum { LAB_RUN = 1 << 0, LAB_COMPARE = 1 << 1 };
+enum { LAB_RUN = 1 << 0, LAB_COMPARE = 1 << 1, LAB_OBSERVE = 1 << 2 };
 
 /* A list of numbers; count 0: not given. */
 typedef struct lab_numbers {
@@ -26,7 +26,7 @@ typedef struct lab_words {
 } lab_words;
 
 typedef struct lab_options {
-    unsigned command;   /* LAB_RUN or LAB_COMPARE */
+    unsigned command;   /* LAB_RUN, LAB_COMPARE or LAB_OBSERVE */
     lab_words workload; /* as given; not yet looked up */
     lab_words backend;
     lab_numbers mode;    /* enum lab_mode */

@@ -12,6 +12,7 @@
 #define CASES_MAX 1024
 #define DEPTH_DEFAULT 10
 #define RUNS_DEFAULT 3
+#define OBSERVE_RUNS 5
 
 #define GO_TRAITS (LAB_HAS_MODE | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR)
 
@@ -160,7 +161,7 @@ static void set_defaults(lab_options *options)
     default_list(&options->threads, cores());
     default_list(&options->depth, DEPTH_DEFAULT);
     if (options->runs == 0) {
-        options->runs = RUNS_DEFAULT;
+        options->runs = options->command == LAB_OBSERVE ? OBSERVE_RUNS : RUNS_DEFAULT;
     }
     if (options->scale == 0) {
         options->scale = 100;
@@ -203,13 +204,18 @@ static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case
     const lab_numbers depths =
         applied(&options->depth, (workload & LAB_HAS_DEPTH) != 0, DEPTH_DEFAULT);
     const lab_numbers pools = applied(&options->pools, (workload & LAB_HAS_POOLS) != 0, 0);
-    int total = modes.count * percents.count * threads.count * depths.count * pools.count;
+    /* Observed runs have partners that are not. */
+    const int partners = options->command == LAB_OBSERVE ? 2 : 1;
+    int total =
+        modes.count * percents.count * threads.count * depths.count * pools.count * partners;
 
-    /* The pools vary fastest: what is compared runs one after the other. */
+    /* What is compared runs one after the other: pools vary fastest, but for observing. */
     for (int i = 0; i < total; i++) {
         lab_case one = *base;
         int at = i;
 
+        one.params.unobserved = at % partners != 0;
+        at /= partners;
         one.params.pools = pools.value[at % pools.count] != 0;
         at /= pools.count;
         one.params.depth = depths.value[at % depths.count];
@@ -348,9 +354,10 @@ const char *lab_case_mode(const lab_case *one)
 
 void lab_case_name(const lab_case *one, char *text, size_t size)
 {
-    snprintf(text, size, "%s on %s%s%s", one->workload->name, one->label,
+    snprintf(text, size, "%s on %s%s%s%s", one->workload->name, one->label,
              (one->workload->traits & LAB_HAS_POOLS) == 0 ? ""
              : one->params.pools                          ? ", pools on"
                                                           : ", pools off",
-             one->params.collect ? "" : ", mode off");
+             one->params.collect ? "" : ", mode off",
+             one->params.unobserved ? ", not observed" : "");
 }

@@ -17,6 +17,9 @@ void lab_report_delays(const lab_plan *plan, const lab_style *style);
 /* Minimum mutator utilisation of the runs of which it is known. */
 void lab_report_mmu(const lab_plan *plan, const lab_style *style);
 
+/* What listening to lull's events costs: the table of `lull-lab observe`. */
+void lab_report_observe(const lab_plan *plan, const lab_style *style);
+
 /* One line about the machine and one about what was run. */
 void lab_report_machine(const lab_machine *machine, const lab_style *style);
 

@@ -148,6 +148,8 @@ static void set_case(json_t *run, const lab_case *one)
             ? json_null()
             : json_integer((json_int_t)params->limit_bytes));
     set(run, "pools", (workload & LAB_HAS_POOLS) == 0 ? json_null() : json_boolean(params->pools));
+    set(run, "observed",
+        strcmp(one->backend, "lull") != 0 ? json_null() : json_boolean(!params->unobserved));
     set_integer(run, "threads", params->threads);
     set(run, "depth", (workload & LAB_HAS_DEPTH) == 0 ? json_null() : json_integer(params->depth));
     set_integer(run, "scale", params->scale);

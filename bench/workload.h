@@ -44,6 +44,7 @@ typedef struct lab_params {
     int32_t mode;         /* enum lab_mode */
     bool collect;         /* the mode is not off */
     bool interior;        /* objects are held by pointers to their insides, too */
+    bool unobserved;      /* lull: nobody listens to its events, so nothing is told of pauses */
     bool pools;           /* whether lab_take and lab_give reuse objects */
     char input[1024];     /* a file, or "" for what the workload generates */
 } lab_params;

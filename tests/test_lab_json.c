@@ -106,6 +106,7 @@ static const struct field run_fields[] = {
     {"percent", INTEGER | TEXT | NOTHING},
     {"limit_bytes", INTEGER | NOTHING},
     {"pools", BOOLEAN | NOTHING},
+    {"observed", BOOLEAN | NOTHING},
     {"threads", INTEGER},
     {"depth", INTEGER | NOTHING},
     {"scale", INTEGER},
