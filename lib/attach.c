@@ -57,6 +57,7 @@ static void hand_over(lull_thread *t)
     lull__pool_thread_finish(t);
     lull__grey_flush(t);
     lull__grey_drop(t);
+    lull__mark_assist_finish(t);
 }
 
 int lull_detach(lull_thread *t)
@@ -68,10 +69,7 @@ int lull_detach(lull_thread *t)
         return lull__fail(LULL_E_STATE,
                           "the thread has frames pushed, or is in a blocking section or a callback");
     }
-    lull__enter(t);
     lull__thread_part(t, hand_over);
-    lull__mark_assist_finish(t);
-    lull__leave(t);
     return LULL_OK;
 }
 
@@ -83,9 +81,7 @@ int lull_blocking_begin(lull_thread *t)
     if (t->user_blocked) {
         return lull__fail(LULL_E_STATE, "the thread is in a blocking section already");
     }
-    t->user_blocked = 1;
-    lull__enter(t);
-    lull__block(t);
+    lull__section_begin(t);
     return LULL_OK;
 }
 
@@ -97,9 +93,7 @@ int lull_blocking_end(lull_thread *t)
     if (!t->user_blocked) {
         return lull__fail(LULL_E_STATE, "the thread is in no blocking section");
     }
-    lull__unblock(t);
-    lull__leave(t);
-    t->user_blocked = 0;
+    lull__section_end(t);
     return LULL_OK;
 }
 

@@ -122,6 +122,22 @@ static void open_window(const lull_heap *heap, struct lull__cache *cache)
     cache->end += window;
 }
 
+/* A stale pointer may lead marking to a slot that waits here. What marking reads there is harmless
+ * where it is words; a trace callback, or a layout that the slot names, wants an object or zero. */
+static bool waits_zero(const struct lull__cell *cell)
+{
+    return cell->layout->kind == LULL__KIND_CUSTOM || cell->layout->kind == LULL__KIND_GENERIC;
+}
+
+/* Clears the slots of `mask` in the group that is about to be taken. */
+static void clear_group(struct lull__cache *cache, char *group, uint64_t mask)
+{
+    for (; mask != 0; mask &= mask - 1) {
+        memset(group + (size_t)__builtin_ctzll(mask) * cache->slot_size, 0, cache->slot_size);
+    }
+    cache->clean = LULL__CLEAN_GROUP;
+}
+
 /* Takes the free slots of the span's next group that has any; false: the span is used up. */
 static bool take_group(lull_thread *t, struct lull__cache *cache)
 {
@@ -135,8 +151,11 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
         cache->next_group = at + GROUP;
         if (mask != 0) {
             uint32_t slots = (uint32_t)__builtin_popcountll(mask);
-            set_states(states + at, mask, t->colour);
             cache->group = lull__span_start(t->heap, span) + (size_t)at * cache->slot_size;
+            if (cache->clean != LULL__CLEAN_SPAN && waits_zero(span->cell)) {
+                clear_group(cache, cache->group, mask);
+            }
+            set_states(states + at, mask, t->colour);
             cache->mask = mask;
             cache->taken += slots;
             t->unflushed_bytes += (size_t)slots * cache->slot_size;
@@ -168,7 +187,7 @@ static bool take_span(lull_thread *t, struct lull__cell *cell, struct lull__cach
     cache->span = span;
     cache->slot_size = cell->slot_size;
     cache->next_group = 0;
-    cache->clean = span->clean;
+    cache->clean = span->clean ? LULL__CLEAN_SPAN : LULL__CLEAN_NOT;
     span->clean = 0;
     return true;
 }

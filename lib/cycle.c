@@ -28,15 +28,13 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
     lull_heap *heap = t->heap;
     uint64_t start_ns = lull__os_now_ns();
 
-    lull__enter(t);
-    lull__block(t);
+    lull__block();
     /* without a collector thread, for want of memory, the program stops for once */
     if (!runs_beside(heap) || !lull__collector_wait(heap, reason)) {
         run_stopped(heap, reason);
     }
-    lull__unblock(t);
-    lull__leave(t);
     lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, lull__os_now_ns() - start_ns);
+    lull__unblock(); /* where it must wait for a cycle of another thread, that is a pause too */
 }
 
 void lull__cycle_start(lull_thread *t)
@@ -45,9 +43,9 @@ void lull__cycle_start(lull_thread *t)
     bool asked = false;
 
     if (runs_beside(heap)) {
-        lull__enter(t);
+        lull__block(); /* it may have to start the collector's thread (.inv.malloc) */
         asked = lull__collector_ask(heap, LULL__REASON_TRIGGER);
-        lull__leave(t);
+        lull__unblock();
     }
     if (!asked) {
         lull__cycle_run(t, LULL__REASON_TRIGGER);

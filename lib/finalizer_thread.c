@@ -11,16 +11,14 @@ static bool wait_for_work(lull_thread *t)
 {
     struct lull__finalizers *f = &t->heap->finalizers;
 
-    lull__enter(t);
-    lull__block(t);
+    lull__block();
     pthread_mutex_lock(&f->lock);
     while (!f->stop && atomic_load_explicit(&f->ready_count, memory_order_relaxed) == 0) {
         pthread_cond_wait(&f->wake, &f->lock);
     }
     bool go_on = !f->stop;
     pthread_mutex_unlock(&f->lock);
-    lull__unblock(t);
-    lull__leave(t);
+    lull__unblock();
     return go_on;
 }
 
@@ -29,6 +27,7 @@ static void *run(void *arg)
     lull_heap *heap = arg;
     lull_thread *t = lull_attach(heap, LULL_STACK_CONSERVATIVE);
 
+    lull__handshake_admit_signal(); /* finalizers are the program's code, and may take their time */
     while (t != NULL && wait_for_work(t)) {
         lull_finalizers_run(t, 0);
     }

@@ -1,12 +1,14 @@
 /* fork.c -- the registry of heaps, and what fork does to them.
  *
  * A fork copies one thread and all memory. Before it every heap is brought to rest: no cycle
- * runs, all other threads are held (so none has a lock of the library or a structure in pieces),
- * the background worker is between pieces of work. The child then has one thread: the others'
- * caches and magazines are taken back, they leave the list of threads, and the heap's own
- * threads are started again when there is work.
+ * runs, all other threads are out of the library (so none has a lock of it or a structure in
+ * pieces), the background worker is between pieces of work. They are not held: see handshake.c.
+ * The child then has one thread: the others' caches and magazines are taken back, they leave the
+ * list of threads, and the heap's own threads are started again when there is work.
  *
- * The forking thread may be attached to several heaps and is blocked in all of them meanwhile. */
+ * The forking thread may be attached to several heaps and is blocked in all of them meanwhile.
+ * All heaps are without cycles before the first gate closes, and all gates are closed before any
+ * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another. */
 #include <stdlib.h>
 
 #include "cache.h"
@@ -25,38 +27,48 @@ static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static lull_heap *heaps;
 static bool installed;
 
+/* Blocked while it waits, and while it has it: a forking thread with the lock waits for all
+ * others. */
 void lull__registry_lock(void)
 {
+    lull__block();
     pthread_mutex_lock(&registry);
 }
 
 void lull__registry_unlock(void)
 {
     pthread_mutex_unlock(&registry);
+    lull__unblock();
 }
 
 /* ---- before ---- */
 
-static void come_to_rest(lull_heap *heap)
+static void end_cycles(lull_heap *heap)
 {
     pthread_mutex_lock(&heap->cycle_lock);
     lull__worker_pause(heap);
-    lull__hold_all(heap);
-    /* unattached threads may be in these; taken last, and nothing waits under them */
+}
+
+/* The locks that threads may have who are not attached, or are blocked. Nothing waits under
+ * them. */
+static void come_to_rest(lull_heap *heap)
+{
+    lull__gate_wait(heap);
     pthread_mutex_lock(&heap->roots_lock);
     pthread_mutex_lock(&heap->types_lock);
+    pthread_mutex_lock(&heap->finalizers.lock);
     pthread_mutex_lock(&heap->pacer_lock);
 }
 
 static void before(void)
 {
-    for (lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
-        lull__enter(t);
-        if (!t->user_blocked) {
-            lull__block(t);
-        }
+    lull__registry_lock();
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        end_cycles(heap);
     }
-    pthread_mutex_lock(&registry);
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        lull__gate_all(heap);
+    }
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
         come_to_rest(heap);
     }
@@ -64,33 +76,31 @@ static void before(void)
 
 /* ---- after ---- */
 
-static void go_on(lull_heap *heap)
+static void open_gate(lull_heap *heap)
 {
     pthread_mutex_unlock(&heap->pacer_lock);
+    pthread_mutex_unlock(&heap->finalizers.lock);
     pthread_mutex_unlock(&heap->types_lock);
     pthread_mutex_unlock(&heap->roots_lock);
     lull__release_all(heap);
-    lull__worker_resume(heap);
-    pthread_mutex_unlock(&heap->cycle_lock);
 }
 
-static void unblock_self(void)
+/* Cycles begin again only when all gates are open. */
+static void go_on(void)
 {
-    for (lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
-        if (!t->user_blocked) {
-            lull__unblock(t);
-        }
-        lull__leave(t);
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        open_gate(heap);
+    }
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        lull__worker_resume(heap);
+        pthread_mutex_unlock(&heap->cycle_lock);
     }
 }
 
 static void after_in_parent(void)
 {
-    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
-        go_on(heap);
-    }
-    pthread_mutex_unlock(&registry);
-    unblock_self();
+    go_on();
+    lull__registry_unlock();
 }
 
 /* The threads that were not copied leave the heap; what they held in caches is free again. */
@@ -105,6 +115,10 @@ static void lose_threads(lull_heap *heap)
             link = &t->next;
             continue;
         }
+        if (atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_OUTSIDE) {
+            /* it was anywhere in the program, as where a signal holds a thread */
+            atomic_store_explicit(&t->state, LULL__THREAD_SIGNALLED, memory_order_relaxed);
+        }
         lull__pool_thread_finish(t);
         lull__cache_retire_all(t);
         lull__grey_drop(t);
@@ -118,19 +132,15 @@ static void lose_threads(lull_heap *heap)
     }
 }
 
-static void heap_in_child(lull_heap *heap)
+/* The heap's own threads. A finalizer that forked is the child's finalizer thread. */
+static void revive(lull_heap *heap)
 {
-    bool finalizer_thread = heap->finalizers.thread_started;
+    struct lull__finalizers *f = &heap->finalizers;
 
-    lull__pools_fork_child(heap);
-    lose_threads(heap);
-    lull__mark_fork_child(heap);
-    go_on(heap);
     lull__worker_fork_child(heap);
     lull__collector_fork_child(heap);
-    pthread_cond_init(&heap->finalizers.wake, NULL);
-    heap->finalizers.thread_started = false;
-    if (finalizer_thread) {
+    pthread_cond_init(&f->wake, NULL);
+    if (f->thread_started && !pthread_equal(f->thread, pthread_self())) {
         lull__finalizer_thread_start(heap);
     }
 }
@@ -138,22 +148,28 @@ static void heap_in_child(lull_heap *heap)
 static void after_in_child(void)
 {
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
-        heap_in_child(heap);
+        lull__pools_fork_child(heap);
+        lose_threads(heap);
+        lull__mark_fork_child(heap);
     }
-    pthread_mutex_unlock(&registry);
-    unblock_self();
+    go_on();
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        revive(heap);
+    }
+    lull__registry_unlock();
 }
 
 /* ---- the registry ---- */
 
-void lull__registry_add(lull_heap *heap)
+bool lull__registry_add(lull_heap *heap)
 {
-    if (!installed) {
-        pthread_atfork(before, after_in_parent, after_in_child);
-        installed = true;
+    if (!installed && pthread_atfork(before, after_in_parent, after_in_child) != 0) {
+        return false;
     }
+    installed = true;
     heap->registry_next = heaps;
     heaps = heap;
+    return true;
 }
 
 bool lull__registry_remove(lull_heap *heap)

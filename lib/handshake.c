@@ -6,7 +6,7 @@
  * pair, sequentially consistent:
  *
  *     thread                          collecting thread
- *     state = RUNNING                 stop = 1
+ *     state = RUNNING                 stop = HOLD
  *     if (stop) back, and wait        if (state == RUNNING) wait for it
  *
  * so either the thread sees the stop before it touches the heap, or the collecting thread sees
@@ -16,7 +16,19 @@
  *
  * A thread that has not come after 1 ms gets a signal, if its stack is conservative: the handler
  * holds it where it is, unless it is inside the library, which it leaves by a safepoint or the
- * next signal. The kernel has put all its registers on its stack by then. */
+ * next signal, or on another stack than the one told. The kernel has put all its registers on
+ * its stack by then.
+ *
+ * .inv.together: a thread that is attached to several heaps stands in all of them when it waits
+ * for one, and goes on in all at once: if it ran in one heap while it waits for another, two
+ * threads could each be waited for by the collection that the other one waits for. So a safepoint
+ * of one heap is a safepoint of all, and a thread that is precise in one of them is held by no
+ * signal.
+ *
+ * A fork cannot hold threads by signals: it takes the C library's locks itself, after this
+ * library's part. It needs no thread to stand still, but all to be out of the library until it is
+ * over. Its handler says so (OUTSIDE) and goes on; a thread that then wants to enter waits at the
+ * gate. Both run on the same thread, so no order of memory is in question. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -37,7 +49,18 @@
 static _Atomic int stop_signal; /* 0: not yet installed, -1: never signal; set once, under the
                                    registry's lock */
 
-/* ---- a thread's own side ---- */
+/* ---- a thread's own side: one attachment ---- */
+
+static uint32_t stop_of(const lull_thread *t)
+{
+    return atomic_load_explicit(&t->heap->stop, memory_order_seq_cst); /* .inv.stop */
+}
+
+/* relaxed: the thread's own */
+static uint32_t own_state(const lull_thread *t)
+{
+    return atomic_load_explicit(&t->state, memory_order_relaxed);
+}
 
 static void announce(lull_heap *heap)
 {
@@ -47,68 +70,156 @@ static void announce(lull_heap *heap)
 
 static void stand(lull_thread *t, enum lull__thread_state state)
 {
+    t->standing = state;
     atomic_store_explicit(&t->state, state, memory_order_seq_cst); /* .inv.stop */
-    if (atomic_load_explicit(&t->heap->stop, memory_order_seq_cst) != 0) {
+    if (stop_of(t) != LULL__STOP_NOT) {
         announce(t->heap);
     }
 }
 
-/* From standing in `state` to RUNNING, waiting while threads are held. Returns how long. */
-static uint64_t go_on(lull_thread *t, enum lull__thread_state state)
+static void wait_for_release(lull_thread *t)
 {
     lull_heap *heap = t->heap;
-    uint64_t since = 0;
+    uint32_t stop;
 
-    for (;;) {
-        /* acquire: pairs with the release in lull__release_all; the cycle's work is visible */
-        while (atomic_load_explicit(&heap->stop, memory_order_acquire) != 0) {
-            since = since != 0 ? since : lull__os_now_ns();
-            lull__os_futex_wait(&heap->stop, 1, 0);
-        }
-        uint32_t expected = state;
-        if (!atomic_compare_exchange_strong_explicit(&t->state, &expected, LULL__THREAD_RUNNING,
-                                                     memory_order_seq_cst, /* .inv.stop */
-                                                     memory_order_acquire)) {
-            since = since != 0 ? since : lull__os_now_ns();
-            lull__os_futex_wait(&t->state, LULL__THREAD_SERVED, 0);
-            continue;
-        }
-        if (atomic_load_explicit(&heap->stop, memory_order_seq_cst) == 0) {
-            return since != 0 ? lull__os_now_ns() - since : 0;
-        }
-        stand(t, state);
+    /* acquire: pairs with the release in lull__release_all; the cycle's work is visible */
+    if (atomic_load_explicit(&heap->stop, memory_order_acquire) == LULL__STOP_NOT) {
+        return;
     }
+    uint64_t since_ns = lull__os_now_ns();
+    while ((stop = atomic_load_explicit(&heap->stop, memory_order_acquire)) != LULL__STOP_NOT) {
+        lull__os_futex_wait(&heap->stop, stop, 0);
+    }
+    t->waited_ns += lull__os_now_ns() - since_ns;
 }
 
 /* Saves the callee-saved registers and where the stack ends. A function between the program and
  * this one may have put a register of the program's into its own frame, and be gone when the
- * stack is scanned: so the top of the stack is copied too. Never inlined. */
+ * stack is scanned: so the top of the stack is copied too. Never inlined. A precise thread's
+ * stack is nobody's business, and may be anywhere. */
 static LULL__NOINLINE LULL__NO_SANITIZE void save_context(lull_thread *t)
 {
     char *sp;
+    size_t n = 0;
 
+    if (t->kind != LULL_STACK_CONSERVATIVE) {
+        return;
+    }
     LULL__STORE_REGISTERS(t->registers);
     LULL__STACK_POINTER(sp);
+    /* a safepoint on another stack than the one told: lull_stack_set says that it must not be */
+    LULL_ASSERT_VALUES(sp >= t->stack_low && sp < t->stack_high, sp, t->stack_low);
     t->stack_pointer = sp;
-    for (size_t i = 0; i < LULL__SPILL_WORDS; i++) {
-        const uintptr_t *word = (const uintptr_t *)(void *)sp + i;
-        t->spill[i] = (char *)(word + 1) <= t->stack_high ? *(const volatile uintptr_t *)word : 0;
+    for (; n < LULL__SPILL_WORDS && sp + (n + 1) * sizeof(uintptr_t) <= t->stack_high; n++) {
+        t->spill[n] = ((const volatile uintptr_t *)(const void *)sp)[n];
+    }
+    t->spill_words = n;
+}
+
+/* ---- a thread's own side: all attachments ---- */
+
+/* The attachments that stand and go on together: all but those in a section of the program's. */
+static lull_thread *first_of(lull_thread *t)
+{
+    while (t != NULL && t->user_blocked) {
+        t = t->os_next;
+    }
+    return t;
+}
+
+#define FOR_EACH_TOGETHER(t)                                                                     \
+    for (lull_thread *t = first_of(lull__thread_attachments()); t != NULL;                        \
+         t = first_of(t->os_next))
+
+/* `held`, if any, has given its caches back itself; the others' are the collecting thread's. */
+static void stand_together(const lull_thread *held)
+{
+    FOR_EACH_TOGETHER (t) {
+        lull__enter(t);
+        save_context(t);
+        stand(t, t == held ? LULL__THREAD_HELD : LULL__THREAD_BLOCKED);
     }
 }
 
-void lull__block(lull_thread *t)
+/* From standing to RUNNING; first the collector finishes, where it takes the thread's part. */
+static void run(lull_thread *t)
 {
+    uint32_t standing = t->standing;
+
+    /* seq_cst: .inv.stop; acquire: pairs with the release in serve */
+    while (!atomic_compare_exchange_strong_explicit(&t->state, &standing, LULL__THREAD_RUNNING,
+                                                    memory_order_seq_cst, memory_order_acquire)) {
+        uint64_t since_ns = lull__os_now_ns();
+        lull__os_futex_wait(&t->state, LULL__THREAD_SERVED, 0);
+        t->waited_ns += lull__os_now_ns() - since_ns;
+        standing = t->standing;
+    }
+}
+
+/* Whether no heap of the thread's asks for a stop, now that it runs in all of them. */
+static bool all_clear(void)
+{
+    bool clear = true;
+
+    FOR_EACH_TOGETHER (t) {
+        run(t);
+    }
+    FOR_EACH_TOGETHER (t) {
+        clear &= stop_of(t) == LULL__STOP_NOT; /* .inv.stop */
+    }
+    return clear;
+}
+
+/* From standing to RUNNING, waiting while threads are held. */
+static void go_on_together(void)
+{
+    for (;;) {
+        FOR_EACH_TOGETHER (t) {
+            wait_for_release(t);
+        }
+        if (all_clear()) {
+            break;
+        }
+        FOR_EACH_TOGETHER (t) {
+            stand(t, (enum lull__thread_state)t->standing);
+        }
+    }
+    FOR_EACH_TOGETHER (t) {
+        if (t->waited_ns != 0) {
+            lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_STOP, t->waited_ns);
+            t->waited_ns = 0;
+        }
+    }
+}
+
+void lull__block(void)
+{
+    stand_together(NULL);
+}
+
+void lull__unblock(void)
+{
+    go_on_together();
+    FOR_EACH_TOGETHER (t) {
+        lull__leave(t);
+    }
+}
+
+void lull__section_begin(lull_thread *t)
+{
+    lull__enter(t);
     save_context(t);
+    t->user_blocked = 1;
     stand(t, LULL__THREAD_BLOCKED);
+    lull__leave(t);
 }
 
-void lull__unblock(lull_thread *t)
+void lull__section_end(lull_thread *t)
 {
-    uint64_t waited_ns = go_on(t, LULL__THREAD_BLOCKED);
-
-    if (waited_ns != 0) {
-        lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_STOP, waited_ns);
-    }
+    stand_together(NULL);
+    lull__enter(t);
+    t->user_blocked = 0;
+    lull__unblock();
 }
 
 /* Takes part in the present handshake, if it has not. */
@@ -131,23 +242,17 @@ static void take_part(lull_thread *t, enum lull__part part)
                lull__os_now_ns() - start_ns);
 }
 
-static void hold(lull_thread *t)
-{
-    lull__cache_retire_all(t);
-    save_context(t);
-    stand(t, LULL__THREAD_HELD);
-    uint64_t held_ns = go_on(t, LULL__THREAD_HELD);
-    if (held_ns != 0) {
-        lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_STOP, held_ns);
-    }
-}
-
 void lull__safepoint(lull_thread *t)
 {
+    if (t->user_blocked) {
+        return; /* the collector takes its part */
+    }
     lull__enter(t);
     /* relaxed: a request it does not see yet will find it at its next safepoint */
-    if (atomic_load_explicit(&t->heap->stop, memory_order_relaxed) != 0) {
-        hold(t);
+    if (atomic_load_explicit(&t->heap->stop, memory_order_relaxed) != LULL__STOP_NOT) {
+        lull__cache_retire_all(t);
+        stand_together(t);
+        lull__unblock();
     }
     save_context(t);
     take_part(t, LULL__PART_SAFEPOINT);
@@ -161,36 +266,110 @@ void lull_safepoint_slow(lull_thread *t)
 
 /* ---- the signal ---- */
 
-/* Holds one attachment of the interrupted thread, if that is wanted and possible. */
-static void hold_signalled(lull_thread *t)
+/* .inv.held: of any heap, whose locks the thread may have. */
+static bool in_library(void)
 {
-    char *sp;
+    for (const lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
+        if (t->in_library != 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
-    if (t->in_library != 0 || t->kind != LULL_STACK_CONSERVATIVE ||
-        atomic_load_explicit(&t->state, memory_order_relaxed) != LULL__THREAD_RUNNING) {
-        return; /* relaxed: its own */
-    }
-    LULL__STACK_POINTER(sp);
+/* Whether the stack that the handler runs on is the one that would be scanned. */
+static bool on_own_stack(const lull_thread *t, const char *sp)
+{
+    return t->kind == LULL_STACK_CONSERVATIVE && sp >= t->stack_low && sp < t->stack_high;
+}
+
+/* The handler's: the kernel has saved the registers, and they may still be in place as well. */
+static void save_signalled(lull_thread *t, char *sp)
+{
+    LULL__STORE_REGISTERS(t->registers); /* not those of an earlier time */
     t->stack_pointer = sp;
-    if (atomic_load_explicit(&t->heap->stop, memory_order_seq_cst) == 0) {
-        take_part(t, LULL__PART_SIGNAL);
-        return;
+    t->spill_words = 0;
+}
+
+/* In every heap that waits for the thread's part in a handshake. */
+static void take_parts(char *sp)
+{
+    FOR_EACH_TOGETHER (t) {
+        if (own_state(t) == LULL__THREAD_RUNNING && on_own_stack(t, sp)) {
+            save_signalled(t, sp);
+            take_part(t, LULL__PART_SIGNAL);
+        }
     }
-    stand(t, LULL__THREAD_SIGNALLED);
-    uint64_t held_ns = go_on(t, LULL__THREAD_SIGNALLED);
-    lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_STOP, held_ns);
+}
+
+/* Whether the thread may be held where it is, and a collection wants that. */
+static bool may_hold(const char *sp)
+{
+    bool wanted = false;
+
+    FOR_EACH_TOGETHER (t) {
+        if (own_state(t) != LULL__THREAD_RUNNING || !on_own_stack(t, sp)) {
+            return false;
+        }
+        wanted |= stop_of(t) == LULL__STOP_HOLD;
+    }
+    return wanted;
+}
+
+static void hold_signalled(char *sp)
+{
+    FOR_EACH_TOGETHER (t) {
+        save_signalled(t, sp);
+        stand(t, LULL__THREAD_SIGNALLED);
+    }
+    go_on_together();
+}
+
+/* The thread stays out of those heaps that a fork wants it to; also when it is at a gate, where
+ * no signal finds it. */
+static void stay_outside(void)
+{
+    FOR_EACH_TOGETHER (t) {
+        if (own_state(t) == LULL__THREAD_RUNNING && stop_of(t) == LULL__STOP_GATE) {
+            stand(t, LULL__THREAD_OUTSIDE);
+        }
+    }
 }
 
 static void on_signal(int signal)
 {
     int saved = errno;
+    char *sp;
 
     (void)signal;
     for (lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
         atomic_store_explicit(&t->signalled, 0, memory_order_relaxed);
-        hold_signalled(t);
+    }
+    LULL__STACK_POINTER(sp);
+    if (!in_library()) {
+        take_parts(sp);
+        if (may_hold(sp)) {
+            hold_signalled(sp);
+        }
+        stay_outside();
     }
     errno = saved;
+}
+
+void lull__gate(lull_thread *t)
+{
+    do {
+        t->in_library--;
+        atomic_signal_fence(memory_order_seq_cst);
+        if (!in_library()) {
+            stay_outside(); /* the gates of other heaps may have closed meanwhile */
+        }
+        /* not for ever: they may close yet */
+        lull__os_futex_wait(&t->heap->stop, LULL__STOP_GATE, SIGNAL_AFTER_NS);
+        t->in_library++;
+        atomic_signal_fence(memory_order_seq_cst);
+        /* acquire: pairs with the release in lull__release_all */
+    } while (atomic_load_explicit(&t->state, memory_order_acquire) == LULL__THREAD_OUTSIDE);
 }
 
 static int install(int signal)
@@ -226,6 +405,18 @@ int lull__handshake_init(const lull_options *options)
     return status;
 }
 
+void lull__handshake_admit_signal(void)
+{
+    int signal = atomic_load_explicit(&stop_signal, memory_order_relaxed);
+    sigset_t set;
+
+    if (signal > 0) {
+        sigemptyset(&set);
+        sigaddset(&set, signal);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    }
+}
+
 /* ---- the collecting thread's side ---- */
 
 static bool running(const lull_thread *t)
@@ -249,9 +440,13 @@ static uint32_t count_running(lull_heap *heap)
 static void send_signal(lull_thread *t, int signal, uint64_t waited_ns)
 {
     /* relaxed: only the signal itself orders anything */
-    if (atomic_exchange_explicit(&t->signalled, 1, memory_order_relaxed) == 0) {
-        pthread_kill(t->pthread, signal);
+    if (atomic_exchange_explicit(&t->signalled, 1, memory_order_relaxed) != 0) {
+        return;
+    }
+    if (pthread_kill(t->pthread, signal) == 0) {
         lull__emit(&t->heap->events, signal_stop, t->number, waited_ns);
+    } else {
+        atomic_store_explicit(&t->signalled, 0, memory_order_relaxed);
     }
 }
 
@@ -333,17 +528,23 @@ static void wait_until_held(lull_heap *heap, uint64_t asked_ns)
     }
 }
 
+/* Returns with threads_lock held. */
+static void ask_all(lull_heap *heap, enum lull__stop stop)
+{
+    pthread_mutex_lock(&heap->threads_lock);
+    atomic_store_explicit(&heap->stop, stop, memory_order_seq_cst); /* .inv.stop */
+    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        /* relaxed: seen sooner or later; the state decides */
+        __atomic_store_n(&t->head.poll, 1, __ATOMIC_RELAXED);
+    }
+}
+
 void lull__hold_all(lull_heap *heap)
 {
     uint64_t asked_ns = lull__os_now_ns();
     uint32_t signalled = 0;
 
-    pthread_mutex_lock(&heap->threads_lock);
-    atomic_store_explicit(&heap->stop, 1, memory_order_seq_cst); /* .inv.stop */
-    for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
-        /* relaxed: seen sooner or later; the state decides */
-        __atomic_store_n(&t->head.poll, 1, __ATOMIC_RELAXED);
-    }
+    ask_all(heap, LULL__STOP_HOLD);
     wait_until_held(heap, asked_ns);
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
         uint32_t state = atomic_load_explicit(&t->state, memory_order_relaxed);
@@ -355,12 +556,28 @@ void lull__hold_all(lull_heap *heap)
     lull__emit(&heap->events, stop, 0, lull__os_now_ns() - asked_ns, heap->thread_count, signalled);
 }
 
+void lull__gate_all(lull_heap *heap)
+{
+    ask_all(heap, LULL__STOP_GATE);
+}
+
+void lull__gate_wait(lull_heap *heap)
+{
+    wait_until_held(heap, lull__os_now_ns());
+}
+
 void lull__release_all(lull_heap *heap)
 {
+    /* release; pairs with wait_for_release. Before the states: a signal that comes late must find
+     * no gate to say OUTSIDE for */
+    atomic_store_explicit(&heap->stop, LULL__STOP_NOT, memory_order_seq_cst);
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
         __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
+        if (atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_OUTSIDE) {
+            /* release; pairs with lull__gate */
+            atomic_store_explicit(&t->state, LULL__THREAD_RUNNING, memory_order_release);
+        }
     }
-    atomic_store_explicit(&heap->stop, 0, memory_order_seq_cst); /* release; pairs with go_on */
     lull__os_futex_wake(&heap->stop, INT32_MAX);
     pthread_mutex_unlock(&heap->threads_lock);
 }
@@ -420,10 +637,17 @@ void lull__handshake(lull_heap *heap, lull__action_fn action)
 
 /* ---- coming and going ---- */
 
+/* It stands while it waits for the lock, as all the thread is attached to: the collecting thread
+ * may hold it for as long as a cycle. */
 void lull__thread_join(lull_thread *t)
 {
     lull_heap *heap = t->heap;
 
+    lull__block();
+    t->in_library = 1;
+    save_context(t);
+    t->standing = LULL__THREAD_BLOCKED;
+    atomic_store_explicit(&t->state, LULL__THREAD_BLOCKED, memory_order_relaxed);
     pthread_mutex_lock(&heap->threads_lock);
     t->number = ++heap->next_thread_number;
     t->colour = heap->alloc_colour;
@@ -437,6 +661,7 @@ void lull__thread_join(lull_thread *t)
     lull__emit(&heap->events, thread_attach, t->number, heap->thread_count);
     pthread_mutex_unlock(&heap->threads_lock);
     lull__thread_link(t);
+    lull__unblock();
 }
 
 void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
@@ -444,8 +669,7 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
     lull_heap *heap = t->heap;
     lull_thread **link = &heap->threads;
 
-    /* blocked while it waits for the lock: the collecting thread may hold it */
-    lull__block(t);
+    lull__block();
     pthread_mutex_lock(&heap->threads_lock);
     while (*link != t) {
         link = &(*link)->next;
@@ -458,6 +682,7 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
     heap->thread_count--;
     atomic_store_explicit(&t->state, LULL__THREAD_GONE, memory_order_relaxed); /* under the lock */
     lull__emit(&heap->events, thread_detach, t->number, heap->thread_count);
-    pthread_mutex_unlock(&heap->threads_lock);
     lull__thread_unlink(t);
+    pthread_mutex_unlock(&heap->threads_lock); /* whoever waits to destroy the heap may do so now */
+    lull__unblock();
 }

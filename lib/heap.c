@@ -95,7 +95,9 @@ static int publish(lull_heap *heap)
     int status = lull__handshake_init(&heap->options);
     if (status == LULL_OK) {
         heap->magic = LULL__HEAP_MAGIC;
-        lull__registry_add(heap);
+        if (!lull__registry_add(heap)) {
+            status = lull__fail(LULL_E_NO_MEMORY, "no memory to have forks go through the heap");
+        }
     }
     lull__registry_unlock();
     return status;
@@ -140,10 +142,16 @@ int lull_heap_create(const lull_options *options, lull_heap **out)
 
 /* ---- destroy ---- */
 
+/* Threads of the program's; the finalizer thread may or may not be attached yet. */
 static bool has_threads(lull_heap *heap)
 {
+    const struct lull__finalizers *f = &heap->finalizers;
+    bool any = false;
+
     pthread_mutex_lock(&heap->threads_lock);
-    bool any = heap->thread_count > (heap->finalizers.thread_started ? 1 : 0);
+    for (const lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        any |= !f->thread_started || !pthread_equal(t->pthread, f->thread);
+    }
     pthread_mutex_unlock(&heap->threads_lock);
     return any;
 }
@@ -180,25 +188,19 @@ int lull_heap_destroy(lull_heap *heap)
 
 /* ---- knobs ---- */
 
-/* The calling thread may be attached: then a signal must not hold it with the lock. */
 static lull_thread *lock_pacer(lull_heap *heap)
 {
-    lull_thread *t = lull_self(heap);
+    lull_thread *entered = lull__enter_any(heap);
 
-    if (t != NULL) {
-        lull__enter(t);
-    }
     pthread_mutex_lock(&heap->pacer_lock);
-    return t;
+    return entered;
 }
 
-static void unlock_pacer(lull_heap *heap, lull_thread *t)
+static void unlock_pacer(lull_heap *heap, lull_thread *entered)
 {
     lull__phase_set_goal(heap);
     pthread_mutex_unlock(&heap->pacer_lock);
-    if (t != NULL) {
-        lull__leave(t);
-    }
+    lull__leave_any(entered);
 }
 
 int lull_set_gc_percent(lull_heap *heap, int percent)
@@ -258,10 +260,8 @@ size_t lull_release_memory(lull_thread *t)
         return 0;
     }
     lull__cycle_run(t, LULL__REASON_FORCED);
-    lull__enter(t);
-    lull__block(t);
+    lull__block();
     size_t bytes = lull__scavenge_all(t->heap);
-    lull__unblock(t);
-    lull__leave(t);
+    lull__unblock();
     return bytes;
 }

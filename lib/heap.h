@@ -19,14 +19,20 @@
  * Invariants:
  *   .inv.colour  outside marking every object has the colour heap->colour, or is dead and unswept
  *   .inv.swept   a span in a thread's cache is swept; every span is swept when marking starts
- *   .inv.held    a thread held by a signal is outside the library (thread->in_library is 0)
+ *   .inv.held    a thread held by a signal is outside the library (in_library is 0 in all its
+ *                attachments)
+ *   .inv.together  what a thread is attached to stands and goes on together: who waits for one
+ *                heap's collection is no thread that another heap's waits for (handshake.c)
  *   .inv.locks   no thread reaches a safepoint with a lock of the library held, but for the
  *                collecting thread, which holds heap->cycle_lock
  *
  * Locks, in the order in which they may be taken:
- *   registry (fork.c) > cycle_lock > threads_lock > roots_lock, types_lock, finalizers.lock,
- *   pools_lock > a pool's lock > magazines.lock > worker.lock > a cell's lock > large_lock >
- *   pages.lock > span states lock */
+ *   registry (fork.c) > cycle_lock > worker.lock > threads_lock > roots_lock, types_lock,
+ *   finalizers.lock, pacer_lock, pools_lock > a pool's lock > magazines.lock > a cell's lock >
+ *   large_lock > pages.lock > span states lock
+ *
+ * .inv.malloc: a thread held by a signal may have the C library's locks. So nobody whom others
+ * may wait for calls malloc: neither who holds threads, nor who is inside the library. */
 #ifndef LULL__HEAP_H
 #define LULL__HEAP_H
 
@@ -209,6 +215,12 @@ struct lull__states {
 
 /* ---- caches ---- */
 
+enum lull__clean {
+    LULL__CLEAN_NOT,   /* in [cursor, end) alone */
+    LULL__CLEAN_GROUP, /* in the present group */
+    LULL__CLEAN_SPAN   /* in all the span */
+};
+
 /* A thread's allocation cache of one cell. lull_cache (inline.h) is its public start. */
 struct lull__cache {
     char *cursor;  /* next object; slots in [cursor, end) are free, coloured, zero */
@@ -219,7 +231,7 @@ struct lull__cache {
     struct lull__span *span; /* NULL: none */
     uint32_t slot_size;      /* 0: never used */
     uint32_t next_group;     /* first slot of the span not yet looked at */
-    uint32_t clean;          /* the span's memory is zero in all slots not yet handed out */
+    uint32_t clean;          /* enum lull__clean: where slots not yet handed out are zero */
     uint32_t taken;          /* slots taken from the span, not yet in an alloc_flush event */
 };
 _Static_assert(sizeof(struct lull__cache) == 64, "one cache line");
@@ -231,6 +243,9 @@ _Static_assert(sizeof(struct lull__cache) == 64, "one cache line");
  *   RUNNING -> BLOCKED -> RUNNING     the thread, around blocking sections
  *   RUNNING -> SIGNALLED -> RUNNING   the thread's signal handler
  *   BLOCKED -> SERVED -> BLOCKED      the collector, taking its part in a handshake
+ *   RUNNING -> OUTSIDE                the thread's signal handler, while another thread forks: it
+ *                                     goes on, but not into the library
+ *   OUTSIDE -> RUNNING                the forking thread
  *   any -> GONE                       the thread, detaching */
 enum lull__thread_state {
     LULL__THREAD_RUNNING,
@@ -238,7 +253,15 @@ enum lull__thread_state {
     LULL__THREAD_BLOCKED,
     LULL__THREAD_SIGNALLED,
     LULL__THREAD_SERVED,
+    LULL__THREAD_OUTSIDE,
     LULL__THREAD_GONE
+};
+
+/* What heap->stop asks of threads. */
+enum lull__stop {
+    LULL__STOP_NOT,
+    LULL__STOP_HOLD, /* a collection: to stand still */
+    LULL__STOP_GATE  /* a fork: to stay out of the library */
 };
 
 /* A thread's part in a handshake: what it does for the collector, by itself at a safepoint, in its
@@ -267,6 +290,7 @@ struct lull_thread {
     uint32_t kind;           /* lull_stack_kind */
     _Atomic uint32_t state;  /* enum lull__thread_state */
     _Atomic uint32_t signalled; /* the stop signal is on its way to it */
+    uint32_t standing;       /* the state to stand in, between stand and go on; the thread's own */
     volatile uint32_t in_library; /* depth of slow paths; written by the thread, read by its own
                                      signal handler: volatile suffices */
     uint32_t user_blocked;   /* inside lull_blocking_begin/end; the thread's own */
@@ -277,6 +301,7 @@ struct lull_thread {
     char *stack_pointer;     /* where scanning starts; written before state says not RUNNING */
     uintptr_t registers[LULL__REGISTERS]; /* callee-saved, likewise */
     uintptr_t spill[LULL__SPILL_WORDS];   /* the top of the stack then, likewise */
+    size_t spill_words;      /* in use */
     lull_frame *frames;      /* innermost; the thread's own, read while it is held */
     lull_trace_fn tracer;
     void *tracer_arg;
@@ -289,7 +314,7 @@ struct lull_thread {
     struct lull__marker *assist; /* its marker when it assists; NULL: never did */
     size_t unflushed_bytes;  /* allocated, not yet in heap->allocated_since */
     uint32_t owes_assist;    /* it has flushed since it last looked whether to assist */
-    uint64_t held_since_ns;  /* when it reached the safepoint that holds it */
+    uint64_t waited_ns;      /* held so far, between stand and go on; the thread's own */
     struct lull__cache *caches; /* LULL__CELLS of them */
 };
 
@@ -491,7 +516,7 @@ struct lull_heap {
     lull_thread *gone_threads;   /* detached; kept so that a second detach is seen */
     uint32_t thread_count;
     uint32_t next_thread_number;
-    _Atomic uint32_t stop;       /* futex: nonzero while threads shall be held */
+    _Atomic uint32_t stop;       /* futex: enum lull__stop */
     _Atomic uint32_t acks;       /* futex: changes when a thread is held or took part */
     _Atomic uint64_t handshake;  /* number of the last handshake; under threads_lock */
     lull__action_fn action;      /* of it; written before the number */

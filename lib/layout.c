@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "thread.h"
 
 #define WORD sizeof(void *)
 #define MASK_WORDS 64
@@ -31,33 +32,46 @@ static bool same_layout(const struct lull__layout *a, const struct lull__layout 
            (a->period == 0 || memcmp(a->bits, b->bits, bit_words(a->period) * 8) == 0);
 }
 
-/* The shared layout equal to `wanted`, made where there is none; NULL: no memory. Takes over
- * wanted->bits. Under types_lock. */
-static struct lull__layout *intern(lull_heap *heap, struct lull__layout *wanted)
+/* The shared layout equal to `made`; `made` itself where there is none. Under types_lock, so
+ * nothing is allocated or freed (.inv.malloc). */
+static struct lull__layout *intern(lull_heap *heap, struct lull__layout *made)
 {
-    struct lull__layout *layout;
-
-    for (layout = heap->layouts; layout != NULL; layout = layout->next) {
-        if (same_layout(layout, wanted)) {
-            free(wanted->bits);
+    for (struct lull__layout *layout = heap->layouts; layout != NULL; layout = layout->next) {
+        if (same_layout(layout, made)) {
             return layout;
         }
     }
-    layout = malloc(sizeof *layout);
+    made->next = heap->layouts;
+    heap->layouts = made;
+    return made;
+}
+
+/* Takes over wanted->bits; NULL: no memory. */
+static struct lull__layout *new_layout(const struct lull__layout *wanted)
+{
+    struct lull__layout *layout = malloc(sizeof *layout);
+
     if (layout == NULL) {
         free(wanted->bits);
         return NULL;
     }
     *layout = *wanted;
-    layout->next = heap->layouts;
-    heap->layouts = layout;
     return layout;
+}
+
+static void free_layout(struct lull__layout *layout)
+{
+    if (layout != NULL) {
+        free(layout->bits);
+        free(layout);
+    }
 }
 
 static struct lull__layout *intern_plain(lull_heap *heap, enum lull__kind kind)
 {
     struct lull__layout wanted = {.kind = (uint8_t)kind};
-    return intern(heap, &wanted);
+    struct lull__layout *made = new_layout(&wanted);
+    return made != NULL ? intern(heap, made) : NULL;
 }
 
 static void cell_init(struct lull__cell *cell, struct lull__layout *layout, unsigned class_index,
@@ -125,8 +139,7 @@ void lull__layout_finish(lull_heap *heap)
     while (heap->layouts != NULL) {
         struct lull__layout *layout = heap->layouts;
         heap->layouts = layout->next;
-        free(layout->bits);
-        free(layout);
+        free_layout(layout);
     }
     uint32_t cells = heap->cells != NULL ? heap->cell_count : 0;
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
@@ -183,38 +196,55 @@ static void note_type(struct lull__layout *layout, const lull_type *type)
     atomic_store_explicit(&layout->type, first ? type : LULL__MANY_TYPES, memory_order_release);
 }
 
+/* Puts a type among the heap's, with the shared layouts equal to its own. */
+static void enlist(lull_heap *heap, struct lull_type *type)
+{
+    lull_thread *entered = lull__enter_any(heap);
+
+    pthread_mutex_lock(&heap->types_lock);
+    type->layout = intern(heap, type->layout);
+    type->array_layout = intern(heap, type->array_layout);
+    type->next = heap->types;
+    heap->types = type;
+    note_type(type->layout, type);
+    if (type->array_layout != type->layout) {
+        note_type(type->array_layout, type);
+    }
+    pthread_mutex_unlock(&heap->types_lock);
+    bind(heap, type);
+    lull__leave_any(entered);
+}
+
 /* Makes the type of a single layout and its array's; takes over both layouts' bits. */
 static const lull_type *make_type(lull_heap *heap, const char *name, size_t size,
-                                  struct lull__layout *single, struct lull__layout *array)
+                                  const struct lull__layout *single_wanted,
+                                  const struct lull__layout *array_wanted)
 {
     struct lull_type *type = calloc(1, sizeof *type);
     char *copy = strdup(name != NULL ? name : "");
+    struct lull__layout *single = new_layout(single_wanted);
+    struct lull__layout *array = new_layout(array_wanted);
 
-    pthread_mutex_lock(&heap->types_lock);
-    single = intern(heap, single);
-    array = intern(heap, array);
-    if (type != NULL && copy != NULL && single != NULL && array != NULL) {
-        type->heap = heap;
-        type->layout = single;
-        type->array_layout = array;
-        type->size = size;
-        type->name = copy;
-        type->next = heap->types;
-        heap->types = type;
-        note_type(single, type);
-        if (array != single) {
-            note_type(array, type);
-        }
-    }
-    pthread_mutex_unlock(&heap->types_lock);
-
-    if (type == NULL || type->heap == NULL) {
-        free(type);
+    if (type == NULL || copy == NULL || single == NULL || array == NULL) {
+        free_layout(array);
+        free_layout(single);
         free(copy);
+        free(type);
         lull__fail(LULL_E_NO_MEMORY, "no memory for a type");
         return NULL;
     }
-    bind(heap, type);
+    type->heap = heap;
+    type->layout = single;
+    type->array_layout = array;
+    type->size = size;
+    type->name = copy;
+    enlist(heap, type);
+    if (type->layout != single) {
+        free_layout(single);
+    }
+    if (type->array_layout != array) {
+        free_layout(array);
+    }
     return type;
 }
 

@@ -152,17 +152,24 @@ static struct lull__span *run_find(const struct lull__runs *runs, size_t blocks)
     return best;
 }
 
+/* relaxed: a neighbour in use may be becoming a large object's (span.c); it is no free run's then
+ * and after */
+static bool is_run_of(const struct lull__span *end, enum lull__span_state state)
+{
+    return __atomic_load_n(&end->state, __ATOMIC_RELAXED) == state;
+}
+
 /* Puts [run, run + blocks) among the free runs, one with its neighbours of the same kind. */
 static void run_free(struct lull__pages *pages, struct lull__span *run, size_t blocks,
                      enum lull__span_state state)
 {
     struct lull__span *end = run + blocks;
 
-    if (end < pages->spans + pages->top && end->state == state) {
+    if (end < pages->spans + pages->top && is_run_of(end, state)) {
         run_remove(pages, end);
         blocks += end->blocks;
     }
-    if (run > pages->spans && run[-1].state == state) {
+    if (run > pages->spans && is_run_of(run - 1, state)) {
         struct lull__span *before = run - run[-1].blocks;
         run_remove(pages, before);
         blocks += before->blocks;

@@ -385,9 +385,9 @@ int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
         return lull__fail(LULL_E_INVALID, "lull_pool_stats_read wants a pool and a place to write");
     }
     lull_heap *heap = pool->heap;
-    lull_thread *t = lull_self(heap);
+    lull_thread *entered = lull__enter_any(heap);
 
-    lock(t, &heap->pools_lock);
+    pthread_mutex_lock(&heap->pools_lock);
     pthread_mutex_lock(&pool->lock);
     struct counts sum = pool->gone;
     size_t idle = lull__depot_objects(&pool->depot);
@@ -403,7 +403,8 @@ int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
         .idle = idle,
     };
     pthread_mutex_unlock(&pool->lock);
-    unlock(t, &heap->pools_lock);
+    pthread_mutex_unlock(&heap->pools_lock);
+    lull__leave_any(entered);
     return LULL_OK;
 }
 

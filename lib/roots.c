@@ -44,7 +44,7 @@ static size_t trace_stack(const lull_thread *t, lull_tracer *tracer)
     char *low = (char *)((uintptr_t)t->stack_pointer & ~(sizeof(uintptr_t) - 1));
 
     trace_words(tracer, t->registers, t->registers + LULL__REGISTERS);
-    trace_words(tracer, t->spill, t->spill + LULL__SPILL_WORDS);
+    trace_words(tracer, t->spill, t->spill + t->spill_words);
     if (low < t->stack_low || low > t->stack_high) {
         return 0; /* on a stack that was never told: lull_stack_set says that it must not be */
     }
@@ -193,24 +193,18 @@ void lull_handle_free(lull_thread *t, lull_handle *handle)
 
 /* ---- ranges ---- */
 
-/* The calling thread may be attached: then a signal must not hold it with the lock. */
 static lull_thread *lock_roots(lull_heap *heap)
 {
-    lull_thread *t = lull_self(heap);
+    lull_thread *entered = lull__enter_any(heap);
 
-    if (t != NULL) {
-        lull__enter(t);
-    }
     pthread_mutex_lock(&heap->roots_lock);
-    return t;
+    return entered;
 }
 
-static int unlock_roots(lull_heap *heap, lull_thread *t, int status)
+static int unlock_roots(lull_heap *heap, lull_thread *entered, int status)
 {
     pthread_mutex_unlock(&heap->roots_lock);
-    if (t != NULL) {
-        lull__leave(t);
-    }
+    lull__leave_any(entered);
     return status;
 }
 

@@ -70,9 +70,12 @@ size_t lull__scavenge_all(lull_heap *heap)
     size_t total = 0;
     size_t bytes;
 
-    while ((bytes = release(heap, SIZE_MAX)) != 0) {
+    do {
+        pthread_mutex_lock(&heap->worker.lock); /* for a fork: no lock is held by who is blocked */
+        bytes = release(heap, SIZE_MAX);
+        pthread_mutex_unlock(&heap->worker.lock);
         total += bytes;
-    }
+    } while (bytes != 0);
     return total;
 }
 

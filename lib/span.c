@@ -159,7 +159,8 @@ struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *la
     struct lull__block model = {.large = 1, .states = &span->large_state};
     span->cell = &heap->large;
     span->epoch = lull__sweep_epoch(heap);
-    span->state = LULL__SPAN_LARGE;
+    /* relaxed: whoever frees a neighbour looks at it, under pages.lock: it is no free run's */
+    __atomic_store_n(&span->state, LULL__SPAN_LARGE, __ATOMIC_RELAXED);
     span->slots = 1;
     span->live = 1;
     span->bytes = lull__round_up(bytes, LULL__ALIGNMENT);

@@ -128,20 +128,15 @@ const char *lull_pause_kind_name(lull_pause_kind kind)
 int lull_events_subscribe(lull_heap *heap, lull_event_fn fn, void *arg)
 {
     int status = check_heap(heap);
-    lull_thread *self;
+    lull_thread *entered;
 
     if (status != LULL_OK) {
         return status;
     }
-    self = lull_self(heap);
-    if (self != NULL) {
-        lull__enter(self); /* .inv.held: not to be held by a signal with the lock */
-    }
+    entered = lull__enter_any(heap);       /* .inv.held: not to be held by a signal with the lock */
     pthread_mutex_lock(&heap->pacer_lock); /* the lock of what a program sets on the way */
     lull__events_subscribe(&heap->events, fn, arg);
     pthread_mutex_unlock(&heap->pacer_lock);
-    if (self != NULL) {
-        lull__leave(self);
-    }
+    lull__leave_any(entered);
     return LULL_OK;
 }

@@ -63,6 +63,24 @@ lull_thread *lull_self(lull_heap *heap)
     return NULL;
 }
 
+lull_thread *lull__enter_any(lull_heap *heap)
+{
+    lull_thread *t = lull_self(heap);
+
+    t = t != NULL ? t : attachments;
+    if (t != NULL) {
+        lull__enter(t);
+    }
+    return t;
+}
+
+void lull__leave_any(lull_thread *entered)
+{
+    if (entered != NULL) {
+        lull__leave(entered);
+    }
+}
+
 lull_heap *lull_heap_of(const lull_thread *t)
 {
     return t->heap;

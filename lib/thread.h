@@ -4,13 +4,22 @@
 
 #include "heap.h"
 
+/* Waits, out of the library, until the fork is over that wants the thread to stay out of it. */
+void lull__gate(lull_thread *t);
+
 /* Around every entry of the library that takes a lock or has a structure of the heap in pieces:
- * a signal handler that finds in_library set lets the thread go on to its safepoint. The thread
- * itself and its handler are the only ones to look: compiler barriers suffice. */
+ * a signal handler that finds in_library set lets the thread go on to its safepoint, and a fork
+ * waits for it. The thread itself and its handler are the only ones to look: compiler barriers
+ * suffice. What is between must not call malloc (.inv.malloc). */
 LULL__INLINE void lull__enter(lull_thread *t)
 {
     t->in_library++;
     atomic_signal_fence(memory_order_seq_cst);
+    /* relaxed: its own handler wrote it */
+    if (LULL__UNLIKELY(atomic_load_explicit(&t->state, memory_order_relaxed) ==
+                       LULL__THREAD_OUTSIDE)) {
+        lull__gate(t);
+    }
 }
 
 LULL__INLINE void lull__leave(lull_thread *t)
@@ -27,6 +36,11 @@ bool lull__thread_check(const lull_thread *t);
 
 /* The calling thread's attachments, linked by os_next. */
 lull_thread *lull__thread_attachments(void);
+
+/* The same around entries that any thread may call: a thread of another heap must not be held
+ * with a lock of this one either. */
+lull_thread *lull__enter_any(lull_heap *heap);
+void lull__leave_any(lull_thread *entered);
 
 /* Adds `t` to, or takes it out of, the calling thread's attachments. */
 void lull__thread_link(lull_thread *t);
