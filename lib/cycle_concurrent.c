@@ -36,7 +36,10 @@
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
- *   was not the last. */
+ *   was not the last.
+ * .arg.revive Reviving for finalizers makes white objects black again, and the keys of ephemerons
+ *   may be among them: a thread that reads such a key may load a child of it that is still white,
+ *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing. */
 #include "cycle_concurrent.h"
 
 #include "barrier.h"
@@ -202,6 +205,23 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
     }
 }
 
+/* What finalizers need is revived; .arg.revive. */
+static void settle(struct lull__cycle *c, struct lull__marker *m)
+{
+    lull_heap *heap = c->heap;
+
+    /* relaxed: an ephemeron made from now on has a key that is alive without finalizers */
+    if (c->queued == 0 ||
+        atomic_load_explicit(&heap->ephemerons.made, memory_order_relaxed) == 0) {
+        return;
+    }
+    for (unsigned rounds = 0; take_one_round(c, m); rounds++) {
+        if (rounds + 1 == ROUNDS) {
+            handshake(heap, make_hybrid, LULL__BARRIER_HYBRID); /* .arg.bound */
+        }
+    }
+}
+
 /* LULL_DEBUG=verify: everybody stands, for once. */
 static void verify(struct lull__cycle *c, struct lull__marker *m)
 {
@@ -222,7 +242,8 @@ static void flip(struct lull__cycle *c, uint8_t black)
     uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     c->black_bytes = since - c->counted_bytes;
     c->counted_bytes = since;
-    atomic_store_explicit(&heap->colour, black, memory_order_relaxed);
+    /* release: pairs with the acquire in grey.c's blacken; weak_phase is IDLE */
+    atomic_store_explicit(&heap->colour, black, memory_order_release);
     lull__central_begin_sweep(heap);
 }
 
@@ -243,6 +264,8 @@ void lull__cycle_concurrent(lull_heap *heap, enum lull__cycle_reason reason)
     struct lull__marker *m = take_snapshot(&c);
     mark(&c, m);
     lull__phase_weak(&c, m);
+    settle(&c, m);
+    lull__phase_revived(&c, m);
     lull__phase_count(&c);
     verify(&c, m);
     flip(&c, m->black);
