@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "central.h"
+#include "delay.h"
 #include "span.h"
 #include "sweep.h"
 
@@ -136,6 +137,7 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
         if (mask != 0) {
             uint32_t slots = (uint32_t)__builtin_popcountll(mask);
             set_states(states + at, mask, t->colour);
+            lull__delay(t->heap, LULL__DELAY_TAKE_GROUP);
             cache->group = lull__span_start(t->heap, span) + (size_t)at * cache->slot_size;
             cache->mask = mask;
             cache->taken += slots;

@@ -45,6 +45,7 @@
 #include "barrier.h"
 #include "cache.h"
 #include "central.h"
+#include "delay.h"
 #include "grey.h"
 #include "handshake.h"
 #include "pool.h"
@@ -97,6 +98,7 @@ static void lower_barrier(lull_thread *t, enum lull__part part)
     (void)part;
     __atomic_store_n(&t->head.marking, LULL__BARRIER_OFF, __ATOMIC_RELAXED);
     lull__grey_drop(t);
+    lull__delay(t->heap, LULL__DELAY_SWEEP_OWN);
     lull__cache_sweep_all(t);
 }
 
@@ -163,7 +165,9 @@ static struct lull__marker *take_snapshot(struct lull__cycle *c)
     c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
     atomic_store_explicit(&heap->stack_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&heap->alloc_colour, m->black, memory_order_relaxed);
+    lull__delay(heap, LULL__DELAY_SNAPSHOT);
     handshake(heap, snapshot, LULL__BARRIER_INSERT);
+    lull__delay(heap, LULL__DELAY_SHARED_ROOTS);
     c->roots.stack_bytes = atomic_load_explicit(&heap->stack_bytes, memory_order_relaxed);
     c->counted_bytes = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     begin_assists(c);
@@ -191,11 +195,14 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
     for (unsigned rounds = 0;; rounds++) {
         uint32_t ending = LULL__WEAK_ENDING;
         set_weak_phase(heap, LULL__WEAK_ENDING);
+        lull__delay(heap, LULL__DELAY_ROUND_ASK);
         bool brought = take_one_round(c, m);
+        lull__delay(heap, LULL__DELAY_ROUND_JUDGE);
         /* release: the marks; acquire: a read that set it back has shaded, or is about to */
         if (!brought && atomic_compare_exchange_strong_explicit(
                             &heap->weak_phase, &ending, LULL__WEAK_DEAD, memory_order_acq_rel,
                             memory_order_acquire)) {
+            lull__delay(heap, LULL__DELAY_DEAD);
             return; /* .arg.round, .arg.weak */
         }
         set_weak_phase(heap, LULL__WEAK_MARKING);
@@ -238,12 +245,14 @@ static void flip(struct lull__cycle *c, uint8_t black)
     lull_heap *heap = c->heap;
 
     set_weak_phase(heap, LULL__WEAK_IDLE);
+    lull__delay(heap, LULL__DELAY_FLIP);
     atomic_store_explicit(&heap->marking, false, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     c->black_bytes = since - c->counted_bytes;
     c->counted_bytes = since;
     /* release: pairs with the acquire in grey.c's blacken; weak_phase is IDLE */
     atomic_store_explicit(&heap->colour, black, memory_order_release);
+    lull__delay(heap, LULL__DELAY_FLIP_COLOUR);
     lull__central_begin_sweep(heap);
 }
 

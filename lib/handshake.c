@@ -26,6 +26,7 @@
 #include <signal.h>
 
 #include "cache.h"
+#include "delay.h"
 #include "error.h"
 #include "thread.h"
 
@@ -46,6 +47,7 @@ static void announce(lull_heap *heap)
 
 static void stand(lull_thread *t, enum lull__thread_state state)
 {
+    lull__delay(t->heap, LULL__DELAY_STAND);
     atomic_store_explicit(&t->state, state, memory_order_seq_cst); /* .inv.stop */
     if (atomic_load_explicit(&t->heap->stop, memory_order_seq_cst) != 0) {
         announce(t->heap);
@@ -64,6 +66,7 @@ static uint64_t go_on(lull_thread *t, enum lull__thread_state state)
             since = since != 0 ? since : lull__os_now_ns();
             lull__os_futex_wait(&heap->stop, 1, 0);
         }
+        lull__delay(heap, LULL__DELAY_GO_ON);
         uint32_t expected = state;
         if (!atomic_compare_exchange_strong_explicit(&t->state, &expected, LULL__THREAD_RUNNING,
                                                      memory_order_seq_cst, /* .inv.stop */
@@ -72,6 +75,7 @@ static uint64_t go_on(lull_thread *t, enum lull__thread_state state)
             lull__os_futex_wait(&t->state, LULL__THREAD_SERVED, 0);
             continue;
         }
+        lull__delay(heap, LULL__DELAY_GO_ON_AGAIN);
         if (atomic_load_explicit(&heap->stop, memory_order_seq_cst) == 0) {
             return since != 0 ? lull__os_now_ns() - since : 0;
         }
@@ -121,7 +125,9 @@ static void take_part(lull_thread *t, enum lull__part part)
         return;
     }
     uint64_t start_ns = lull__os_now_ns();
+    lull__delay(heap, LULL__DELAY_PART_BEGIN);
     heap->action(t, part);
+    lull__delay(heap, LULL__DELAY_PART_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     /* release: pairs with the acquire in serve_or_wait; what the action did is visible */
     atomic_store_explicit(&t->handshake, number, memory_order_release);
@@ -331,7 +337,9 @@ static bool serve(lull_thread *t, uint64_t number)
                                                  memory_order_acq_rel, memory_order_relaxed)) {
         return false;
     }
+    lull__delay(t->heap, LULL__DELAY_SERVE_BEGIN);
     t->heap->action(t, LULL__PART_BLOCKED);
+    lull__delay(t->heap, LULL__DELAY_SERVE_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     atomic_store_explicit(&t->handshake, number, memory_order_relaxed);
     atomic_store_explicit(&t->state, LULL__THREAD_BLOCKED, memory_order_seq_cst);
@@ -373,6 +381,7 @@ void lull__handshake(lull_heap *heap, lull__action_fn action)
     heap->action = action;
     /* release: pairs with the acquire in take_part */
     atomic_store_explicit(&heap->handshake, number, memory_order_release);
+    lull__delay(heap, LULL__DELAY_HANDSHAKE);
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
         __atomic_store_n(&t->head.poll, 1, __ATOMIC_RELAXED);
     }
@@ -401,6 +410,7 @@ void lull__thread_join(lull_thread *t)
 {
     lull_heap *heap = t->heap;
 
+    lull__delay(heap, LULL__DELAY_ATTACH);
     pthread_mutex_lock(&heap->threads_lock);
     t->number = ++heap->next_thread_number;
     t->colour = heap->alloc_colour;
@@ -428,6 +438,7 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
         link = &(*link)->next;
     }
     lull__cache_retire_all(t); /* nobody is held while this thread has the lock */
+    lull__delay(heap, LULL__DELAY_DETACH);
     part(t);
     *link = t->next;
     t->next = heap->gone_threads;
@@ -436,5 +447,6 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
     atomic_store_explicit(&t->state, LULL__THREAD_GONE, memory_order_relaxed); /* under the lock */
     lull__emit(&heap->events, thread_detach, t->number, heap->thread_count);
     pthread_mutex_unlock(&heap->threads_lock);
+    lull__delay(heap, LULL__DELAY_LEAVE);
     lull__thread_unlink(t);
 }

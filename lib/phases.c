@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "central.h"
+#include "delay.h"
 #include "ephemeron.h"
 #include "finalizer.h"
 #include "pool.h"
@@ -82,6 +83,7 @@ void lull__phase_weak(struct lull__cycle *c, struct lull__marker *m)
     c->cleared = lull__weak_clear(heap, m);
     c->queued = lull__finalizer_queue(heap, m);
     if (c->queued != 0) {
+        lull__delay(heap, LULL__DELAY_REVIVE);
         lull__phase_drain(c, m);
     }
 }
@@ -91,6 +93,7 @@ void lull__phase_revived(struct lull__cycle *c, struct lull__marker *m)
     lull_heap *heap = c->heap;
 
     if (c->queued != 0) {
+        lull__delay(heap, LULL__DELAY_PUBLISH);
         lull__finalizer_publish(heap);
     }
     c->cleared += lull__ephemeron_clear(heap, m);
