@@ -259,6 +259,7 @@ static void flip(struct lull__cycle *c, uint8_t black)
 /* H4 */
 static void lower(struct lull__cycle *c)
 {
+    lull__delay(c->heap, LULL__DELAY_LOWER);
     handshake(c->heap, lower_barrier, LULL__BARRIER_OFF);
     lull__queue_discard(&c->heap->queue);
 }

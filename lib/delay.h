@@ -35,6 +35,7 @@
     X(FLIP, "weak reads are plain reads; the colours are not exchanged")                          \
     X(FLIP_COLOUR, "the colours are exchanged; the epoch is the old one")                         \
     X(EPOCH, "the epoch is new; a cell's lists are not given to be swept")                        \
+    X(LOWER, "all lists are given to be swept; nobody is asked to lower the barrier")              \
     X(SWEEP_OWN, "the barrier is down; the thread's own spans are not swept")                     \
     X(TAKE_GROUP, "a group of slots is coloured; none is handed out")                             \
     X(GIVE_SPAN, "a span leaves a cache; it stands in no list")                                   \

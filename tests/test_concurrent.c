@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache.h"
+#include "central.h"
 #include "collector.h"
 #include "fixture.h"
 #include "handshake.h"
@@ -607,6 +609,27 @@ START_TEST(a_shade_without_memory_is_not_lost)
 }
 END_TEST
 
+/* ---- spans ---- */
+
+/* A span that a thread held while its cell's others were given to be swept, and gives back. */
+START_TEST(a_span_given_back_late_is_swept)
+{
+    struct thing *thing = make(1);
+    struct lull__cell *cell = lull__span_of(heap, thing)->cell;
+
+    lull__cache_retire_all(t);
+    struct lull__span *span = lull__central_take(heap, cell);
+    ck_assert_ptr_eq(span, lull__span_of(heap, thing));
+    lull__central_begin_sweep(heap);
+    lull__central_give(heap, cell, span, true);
+    ck_assert_ptr_eq(cell->todo.head, span);
+    ck_assert_ptr_null(cell->avail.head);
+    ck_assert_uint_eq(atomic_load(&heap->unswept), 1);
+    ck_assert_uint_eq(lull__central_sweep(heap, SIZE_MAX), 1);
+    ck_assert_ptr_null(cell->todo.head);
+}
+END_TEST
+
 /* ---- coming, going, standing ---- */
 
 /* Handshakes are served for a thread in a blocking section: nobody waits for its end. */
@@ -822,6 +845,7 @@ int main(void)
     tcase_add_test(tests, the_verifier_names_a_store_that_is_none_of_ours);
     tcase_add_test(tests, a_late_shade_without_memory_harms_nothing);
     tcase_add_test(tests, a_shade_without_memory_is_not_lost);
+    tcase_add_test(tests, a_span_given_back_late_is_swept);
     tcase_add_test(tests, cycles_go_on_beside_a_blocked_thread);
     tcase_add_test(tests, cycles_go_on_beside_a_thread_that_never_polls);
     tcase_add_test(tests, pooled_objects_live_through_a_cycle_at_any_step);
