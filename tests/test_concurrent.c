@@ -809,11 +809,11 @@ END_TEST
 /* A child that goes on with the heap it got. */
 static void live_on(void)
 {
-    for (uint64_t i = 0; i < CHILD_CYCLES; i++) {
-        root[3] = make(i);
+    for (int i = 0; i < CHILD_CYCLES; i++) {
+        root[3] = make((uint64_t)i);
         collect();
         ensure(is_whole(root[0], 1), "what the child got");
-        ensure(is_whole(root[3], i), "what the child made");
+        ensure(is_whole(root[3], (uint64_t)i), "what the child made");
     }
     _exit(0);
 }
