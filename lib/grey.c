@@ -38,7 +38,7 @@ static bool make_room(lull_thread *t, size_t words)
 static void blacken(lull_thread *t, uintptr_t word)
 {
     struct lull__slot slot = lull__resolve(t->heap, word);
-    /* acquire: pairs with the release in flip (cycle_concurrent.c): whoever sees the colour after it
+    /* acquire: pairs with the release in flip (cycle_concurrent.c): who sees the colour after it
      * sees that marking is over, where white is alive and the other colour dead */
     uint8_t old = atomic_load_explicit(&t->heap->colour, memory_order_acquire);
     uint32_t phase = atomic_load_explicit(&t->heap->weak_phase, memory_order_relaxed);
