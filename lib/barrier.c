@@ -8,6 +8,7 @@
  * then was a root of that handshake (cycle.c, .arg.inflight). */
 #include "barrier.h"
 
+#include "delay.h"
 #include "grey.h"
 #include "thread.h"
 
@@ -19,6 +20,7 @@ static void shade(lull_thread *t, void *const *slot, void *value)
     if (LULL__LIKELY(t->head.marking == LULL__BARRIER_OFF)) {
         return;
     }
+    lull__delay(t->heap, LULL__DELAY_STORE_SHADE);
     lull__grey_shade(t, (uintptr_t)value);
     if (t->head.marking == LULL__BARRIER_HYBRID) {
         /* relaxed: a racing store's value was shaded when it was stored */
@@ -30,6 +32,7 @@ void lull_store_slow(lull_thread *t, void *slot, void *value)
 {
     lull__enter(t);
     shade(t, slot, value);
+    lull__delay(t->heap, LULL__DELAY_STORE_WRITE);
     /* release: pairs with a marker's read of the slot; the object's fields are visible */
     __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
     lull__leave(t);

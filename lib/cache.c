@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "central.h"
+#include "delay.h"
 #include "span.h"
 #include "sweep.h"
 
@@ -156,6 +157,7 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
                 clear_group(cache, cache->group, mask);
             }
             set_states(states + at, mask, t->colour);
+            lull__delay(t->heap, LULL__DELAY_TAKE_GROUP);
             cache->mask = mask;
             cache->taken += slots;
             t->unflushed_bytes += (size_t)slots * cache->slot_size;
@@ -165,14 +167,24 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
     return false;
 }
 
+/* Tells of the slots taken from the span and not yet told of, but for those `waiting`. */
+static void tell_taken(lull_thread *t, const struct lull__cell *cell, struct lull__cache *cache,
+                       uint32_t waiting)
+{
+    uint32_t taken = cache->taken - waiting;
+
+    if (taken != 0) {
+        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, taken,
+                   (uint64_t)taken * cell->slot_size);
+    }
+    cache->taken = waiting;
+}
+
 /* The span leaves the cache; what it was asked for is counted. */
 static void leave_span(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache,
                        bool free_slots_left)
 {
-    if (cache->taken != 0) {
-        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, cache->taken,
-                   (uint64_t)cache->taken * cell->slot_size);
-    }
+    tell_taken(t, cell, cache, 0);
     lull__central_give(t->heap, cell, cache->span, free_slots_left);
     memset(cache, 0, sizeof *cache);
 }
@@ -242,9 +254,15 @@ static uint64_t run_mask(const struct lull__cache *cache)
     return (length == GROUP ? ~UINT64_C(0) : (UINT64_C(1) << length) - 1) << first;
 }
 
+/* All slots coloured and not handed out, as bits of the group. */
+static uint64_t waiting_mask(const struct lull__cache *cache)
+{
+    return cache->mask | (cache->group != NULL ? run_mask(cache) : 0);
+}
+
 static void retire(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache)
 {
-    uint64_t waiting = cache->mask | (cache->group != NULL ? run_mask(cache) : 0);
+    uint64_t waiting = waiting_mask(cache);
     uint32_t slots = (uint32_t)__builtin_popcountll(waiting);
 
     if (waiting != 0) {
@@ -289,9 +307,16 @@ void lull__cache_sweep_all(lull_thread *t)
     uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
 
     for (uint32_t i = LULL__NO_CELL + 1; i < cells; i++) {
-        struct lull__span *span = t->caches[i].span;
-        if (span != NULL && span->epoch != lull__sweep_epoch(t->heap)) {
-            lull__sweep_span(t->heap, span);
+        struct lull__cache *cache = &t->caches[i];
+        if (cache->span == NULL) {
+            continue;
+        }
+        /* what is freed was told of before, or statistics would have less than nothing in use; an
+         * object that a signal found half handed out is told of the next time */
+        tell_taken(t, &t->heap->cells[i], cache,
+                   (uint32_t)__builtin_popcountll(waiting_mask(cache)));
+        if (cache->span->epoch != lull__sweep_epoch(t->heap)) {
+            lull__sweep_span(t->heap, cache->span);
         }
     }
 }

@@ -14,6 +14,7 @@
  * lowered only after the span stands where it belongs, so that 0 means "all done". */
 #include "central.h"
 
+#include "delay.h"
 #include "pages.h"
 #include "span.h"
 #include "sweep.h"
@@ -39,6 +40,7 @@ void lull__central_give(lull_heap *heap, struct lull__cell *cell, struct lull__s
                         bool free_slots)
 {
     LULL_ASSERT_HOT(span->cell == cell);
+    lull__delay(heap, LULL__DELAY_GIVE_SPAN);
     give_to(heap, cell, free_slots ? &cell->avail : &cell->full, span);
 }
 
@@ -141,6 +143,7 @@ struct lull__span *lull__central_take(lull_heap *heap, struct lull__cell *cell)
  * for the cycle before. */
 static void begin_sweep_cell(lull_heap *heap, struct lull__cell *cell)
 {
+    lull__delay(heap, LULL__DELAY_EPOCH);
     pthread_mutex_lock(&cell->lock);
     LULL_ASSERT_VALUES(cell->todo.head == NULL, cell->class_index, cell->spans);
     /* relaxed: the lock orders it for who pops; who waits for 0 has seen the cycle end */

@@ -38,12 +38,16 @@
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
- *   was not the last. */
+ *   was not the last.
+ * .arg.revive Reviving for finalizers makes white objects black again, and the keys of ephemerons
+ *   may be among them: a thread that reads such a key may load a child of it that is still white,
+ *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing. */
 #include "cycle_concurrent.h"
 
 #include "barrier.h"
 #include "cache.h"
 #include "central.h"
+#include "delay.h"
 #include "grey.h"
 #include "handshake.h"
 #include "pool.h"
@@ -96,6 +100,7 @@ static void lower_barrier(lull_thread *t, enum lull__part part)
     (void)part;
     __atomic_store_n(&t->head.marking, LULL__BARRIER_OFF, __ATOMIC_RELAXED);
     lull__grey_drop(t);
+    lull__delay(t->heap, LULL__DELAY_SWEEP_OWN);
     lull__cache_sweep_all(t);
 }
 
@@ -165,7 +170,9 @@ static struct lull__marker *take_snapshot(struct lull__cycle *c)
     c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
     atomic_store_explicit(&heap->stack_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&heap->alloc_colour, m->black, memory_order_relaxed);
+    lull__delay(heap, LULL__DELAY_SNAPSHOT);
     handshake(heap, snapshot, LULL__BARRIER_INSERT);
+    lull__delay(heap, LULL__DELAY_SHARED_ROOTS);
     c->roots.stack_bytes = atomic_load_explicit(&heap->stack_bytes, memory_order_relaxed);
     c->counted_bytes = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     begin_assists(c);
@@ -220,7 +227,9 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
     for (unsigned rounds = 0;; rounds++) {
         uint32_t ending = LULL__WEAK_ENDING;
         set_weak_phase(heap, LULL__WEAK_ENDING);
+        lull__delay(heap, LULL__DELAY_ROUND_ASK);
         bool brought = take_one_round(c, m);
+        lull__delay(heap, LULL__DELAY_ROUND_JUDGE);
         if (!brought && has_unbarriered(heap)) {
             stop_to_end(c, m);
             return;
@@ -229,9 +238,27 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
         if (!brought && atomic_compare_exchange_strong_explicit(
                             &heap->weak_phase, &ending, LULL__WEAK_DEAD, memory_order_acq_rel,
                             memory_order_acquire)) {
+            lull__delay(heap, LULL__DELAY_DEAD);
             return; /* .arg.round, .arg.weak */
         }
         set_weak_phase(heap, LULL__WEAK_MARKING);
+        if (rounds + 1 == ROUNDS) {
+            handshake(heap, make_hybrid, LULL__BARRIER_HYBRID); /* .arg.bound */
+        }
+    }
+}
+
+/* What finalizers need is revived; .arg.revive. */
+static void settle(struct lull__cycle *c, struct lull__marker *m)
+{
+    lull_heap *heap = c->heap;
+
+    /* relaxed: an ephemeron made from now on has a key that is alive without finalizers */
+    if (c->queued == 0 ||
+        atomic_load_explicit(&heap->ephemerons.made, memory_order_relaxed) == 0) {
+        return;
+    }
+    for (unsigned rounds = 0; take_one_round(c, m); rounds++) {
         if (rounds + 1 == ROUNDS) {
             handshake(heap, make_hybrid, LULL__BARRIER_HYBRID); /* .arg.bound */
         }
@@ -254,17 +281,21 @@ static void flip(struct lull__cycle *c, uint8_t black)
     lull_heap *heap = c->heap;
 
     set_weak_phase(heap, LULL__WEAK_IDLE);
+    lull__delay(heap, LULL__DELAY_FLIP);
     atomic_store_explicit(&heap->marking, false, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     c->black_bytes = since - c->counted_bytes;
     c->counted_bytes = since;
-    atomic_store_explicit(&heap->colour, black, memory_order_relaxed);
+    /* release: pairs with the acquire in grey.c's blacken; weak_phase is IDLE */
+    atomic_store_explicit(&heap->colour, black, memory_order_release);
+    lull__delay(heap, LULL__DELAY_FLIP_COLOUR);
     lull__central_begin_sweep(heap);
 }
 
 /* H4 */
 static void lower(struct lull__cycle *c)
 {
+    lull__delay(c->heap, LULL__DELAY_LOWER);
     handshake(c->heap, lower_barrier, LULL__BARRIER_OFF);
     lull__queue_discard(&c->heap->queue);
 }
@@ -279,6 +310,8 @@ void lull__cycle_concurrent(lull_heap *heap, enum lull__cycle_reason reason)
     struct lull__marker *m = take_snapshot(&c);
     mark(&c, m);
     lull__phase_weak(&c, m);
+    settle(&c, m);
+    lull__phase_revived(&c, m);
     lull__phase_count(&c);
     verify(&c, m);
     flip(&c, m->black);

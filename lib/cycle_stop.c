@@ -51,6 +51,7 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
     lull__phase_shared_roots(c, m);
     lull__phase_drain(c, m);
     lull__phase_weak(c, m);
+    lull__phase_revived(c, m);
     lull__phase_count(c);
     if (LULL__UNLIKELY((heap->options.debug & LULL_DEBUG_VERIFY) != 0)) {
         lull__verify_marks(heap, m, false);

@@ -44,9 +44,21 @@ static struct lull_ephemeron **bucket_of(struct lull__ephemerons *all, const uin
     return &all->bucket[(hash >> 32) & (all->capacity - 1)];
 }
 
+/* relaxed: written when it is made, shaded then, and by the collector itself */
+static uintptr_t key_of(const struct lull_ephemeron *e)
+{
+    return __atomic_load_n(&e->key, __ATOMIC_RELAXED);
+}
+
+/* acquire: pairs with the release in lull_store; a value that comes later is shaded by its store */
+static uintptr_t value_of(const struct lull_ephemeron *e)
+{
+    return (uintptr_t)__atomic_load_n(&e->value, __ATOMIC_ACQUIRE);
+}
+
 static struct lull__slot key_slot(const lull_heap *heap, const struct lull_ephemeron *e)
 {
-    return lull__resolve(heap, lull__address(heap, e->key));
+    return lull__resolve(heap, lull__address(heap, key_of(e)));
 }
 
 static void push(struct lull__ephemerons *all, struct lull_ephemeron *e, const uint8_t *state)
@@ -93,7 +105,7 @@ void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state)
         if (key_slot(m->heap, e).state == state) {
             *link = e->chain;
             all->waiting--;
-            lull__mark_word(m, (uintptr_t)e->value);
+            lull__mark_word(m, value_of(e));
         } else {
             link = &e->chain;
         }
@@ -113,7 +125,7 @@ void lull__ephemeron_recover(struct lull__marker *m)
             if (lull__mark_reached(m, &key)) {
                 *link = e->chain;
                 all->waiting--;
-                lull__mark_word(m, (uintptr_t)e->value);
+                lull__mark_word(m, value_of(e));
             } else {
                 link = &e->chain;
             }
@@ -127,7 +139,7 @@ static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
     struct lull__ephemerons *all = &m->heap->ephemerons;
     struct lull__slot key = key_slot(m->heap, e);
 
-    if (e->key == 0) {
+    if (key_of(e) == 0) {
         return;
     }
     if (lull__mark_missed(m, &key)) {
@@ -137,7 +149,7 @@ static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
             grow_table(m->heap);
         }
     } else {
-        lull__mark_word(m, (uintptr_t)e->value);
+        lull__mark_word(m, value_of(e));
     }
 }
 
@@ -212,8 +224,8 @@ size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
             struct lull_ephemeron *e = all->bucket[i];
             all->bucket[i] = e->chain;
             lull__state_store(key_slot(heap, e).state, m->white); /* .inv.key */
-            e->key = 0;
-            e->value = NULL;
+            __atomic_store_n(&e->key, 0, __ATOMIC_RELAXED); /* threads may be reading it */
+            __atomic_store_n(&e->value, NULL, __ATOMIC_RELAXED);
             e->chain = NULL;
             all->waiting--;
             cleared++;
@@ -236,7 +248,7 @@ void *lull_ephemeron_value(lull_thread *t, lull_ephemeron *ephemeron)
     if (lull__weak_read(t, &ephemeron->key) == 0) {
         return NULL;
     }
-    return (void *)lull__weak_shade(t, (uintptr_t)ephemeron->value);
+    return (void *)lull__weak_shade(t, value_of(ephemeron));
 }
 
 void lull_ephemeron_set(lull_thread *t, lull_ephemeron *ephemeron, void *value)

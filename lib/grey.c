@@ -38,9 +38,13 @@ static bool make_room(lull_thread *t, size_t words)
 static void blacken(lull_thread *t, uintptr_t word)
 {
     struct lull__slot slot = lull__resolve(t->heap, word);
+    /* acquire: pairs with the release in flip (cycle_concurrent.c): who sees the colour after it
+     * sees that marking is over, where white is alive and the other colour dead */
+    uint8_t old = atomic_load_explicit(&t->heap->colour, memory_order_acquire);
+    uint32_t phase = atomic_load_explicit(&t->heap->weak_phase, memory_order_relaxed);
 
-    if (is_white(t->heap, &slot)) {
-        lull__state_store(slot.state, lull__other_colour(white(t->heap)));
+    if (phase != LULL__WEAK_IDLE && is_white(t->heap, &slot)) {
+        lull__state_store(slot.state, lull__other_colour(old));
         /* relaxed: read after a drain, which synchronises through the queue's lock */
         atomic_store_explicit(&t->heap->queue.overflow, 1, memory_order_relaxed);
     }

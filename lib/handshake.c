@@ -38,6 +38,7 @@
 #include <signal.h>
 
 #include "cache.h"
+#include "delay.h"
 #include "error.h"
 #include "thread.h"
 
@@ -70,6 +71,7 @@ static void announce(lull_heap *heap)
 
 static void stand(lull_thread *t, enum lull__thread_state state)
 {
+    lull__delay(t->heap, LULL__DELAY_STAND);
     t->standing = state;
     atomic_store_explicit(&t->state, state, memory_order_seq_cst); /* .inv.stop */
     if (stop_of(t) != LULL__STOP_NOT) {
@@ -162,9 +164,11 @@ static bool all_clear(void)
     bool clear = true;
 
     FOR_EACH_TOGETHER (t) {
+        lull__delay(t->heap, LULL__DELAY_GO_ON);
         run(t);
     }
     FOR_EACH_TOGETHER (t) {
+        lull__delay(t->heap, LULL__DELAY_GO_ON_AGAIN);
         clear &= stop_of(t) == LULL__STOP_NOT; /* .inv.stop */
     }
     return clear;
@@ -233,7 +237,9 @@ static void take_part(lull_thread *t, enum lull__part part)
         return;
     }
     uint64_t start_ns = lull__os_now_ns();
+    lull__delay(heap, LULL__DELAY_PART_BEGIN);
     heap->action(t, part);
+    lull__delay(heap, LULL__DELAY_PART_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     /* release: pairs with the acquire in serve_or_wait; what the action did is visible */
     atomic_store_explicit(&t->handshake, number, memory_order_release);
@@ -594,7 +600,9 @@ static bool serve(lull_thread *t, uint64_t number)
                                                  memory_order_acq_rel, memory_order_relaxed)) {
         return false;
     }
+    lull__delay(t->heap, LULL__DELAY_SERVE_BEGIN);
     t->heap->action(t, LULL__PART_BLOCKED);
+    lull__delay(t->heap, LULL__DELAY_SERVE_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     atomic_store_explicit(&t->handshake, number, memory_order_relaxed);
     atomic_store_explicit(&t->state, LULL__THREAD_BLOCKED, memory_order_seq_cst);
@@ -623,6 +631,7 @@ void lull__handshake(lull_heap *heap, lull__action_fn action)
     heap->action = action;
     /* release: pairs with the acquire in take_part */
     atomic_store_explicit(&heap->handshake, number, memory_order_release);
+    lull__delay(heap, LULL__DELAY_HANDSHAKE);
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
         __atomic_store_n(&t->head.poll, 1, __ATOMIC_RELAXED);
     }
@@ -643,6 +652,7 @@ void lull__thread_join(lull_thread *t)
 {
     lull_heap *heap = t->heap;
 
+    lull__delay(heap, LULL__DELAY_ATTACH);
     lull__block();
     t->in_library = 1;
     save_context(t);
@@ -675,6 +685,7 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
         link = &(*link)->next;
     }
     lull__cache_retire_all(t); /* nobody is held while this thread has the lock */
+    lull__delay(heap, LULL__DELAY_DETACH);
     part(t);
     *link = t->next;
     t->next = heap->gone_threads;
@@ -682,6 +693,7 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
     heap->thread_count--;
     atomic_store_explicit(&t->state, LULL__THREAD_GONE, memory_order_relaxed); /* under the lock */
     lull__emit(&heap->events, thread_detach, t->number, heap->thread_count);
+    lull__delay(heap, LULL__DELAY_LEAVE);
     lull__thread_unlink(t);
     pthread_mutex_unlock(&heap->threads_lock); /* whoever waits to destroy the heap may do so now */
     lull__unblock();

@@ -487,6 +487,8 @@ struct lull__collector {
 
 /* ---- the heap ---- */
 
+#define LULL__DELAYS_MOST 48
+
 struct lull_heap {
     uint64_t magic; /* LULL__HEAP_MAGIC while it lives */
     struct lull_options options; /* resolved; gc_percent and memory_limit are in `pacer` */
@@ -565,6 +567,8 @@ struct lull_heap {
     struct lull__magazine_store magazines;
 
     struct lull__events events;
+
+    _Atomic uint32_t delays[LULL__DELAYS_MOST]; /* how often each point was reached; delay.h */
 };
 
 #define LULL__HEAP_MAGIC UINT64_C(0x6c756c6c68656170)

@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "delay.h"
 #include "mark_loop.h"
 #include "span.h"
 
@@ -439,10 +440,12 @@ bool lull__mark_assist(lull_thread *t, unsigned edges)
         return false;
     }
     uint64_t cpu_ns = lull__os_thread_cpu_ns();
+    lull__delay(heap, LULL__DELAY_ASSIST_BEGIN);
     prepare(m);
     drain_a_little(m, chunk, edges);
     report_progress(m);
     merge_assist(heap, m, lull__os_thread_cpu_ns() - cpu_ns);
+    lull__delay(heap, LULL__DELAY_ASSIST_END);
     lull__queue_assist_end(&heap->queue);
     return true;
 }

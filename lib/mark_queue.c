@@ -5,8 +5,15 @@
  * published: both are changed under the lock, so the last one to become idle knows. */
 #include "mark_queue.h"
 
+#include "delay.h"
+
 #define CHUNKS_A_MAPPING 64
 #define SPINS 200
+
+static lull_heap *heap_of(struct lull__mark_queue *queue)
+{
+    return (lull_heap *)(void *)((char *)queue - offsetof(lull_heap, queue));
+}
 
 bool lull__queue_init(struct lull__mark_queue *queue)
 {
@@ -93,6 +100,7 @@ static void wake(struct lull__mark_queue *queue, int count)
 
 void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chunk)
 {
+    lull__delay(heap_of(queue), LULL__DELAY_QUEUE_PUBLISH);
     pthread_mutex_lock(&queue->lock);
     chunk->next = queue->full;
     queue->full = chunk;
@@ -190,6 +198,7 @@ struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle)
         }
         uint32_t seen = atomic_load_explicit(&queue->wake, memory_order_acquire);
         pthread_mutex_unlock(&queue->lock);
+        lull__delay(heap_of(queue), LULL__DELAY_QUEUE_WAIT);
         for (unsigned i = 0; i < SPINS && atomic_load_explicit(&queue->wake, memory_order_acquire) == seen;
              i++) {
             lull__os_relax();

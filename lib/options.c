@@ -270,18 +270,37 @@ static bool set_markers(const char *text, lull_options *o)
     return parse_int(text, LULL__MARKERS_MAX, &o->markers);
 }
 
+#define SCHEDULE "schedule="
+
+/* "schedule=N" of a list; N is a seed, not 0. */
+static bool parse_schedule(const char *word, size_t length, unsigned *seed)
+{
+    size_t number;
+
+    if (strncmp(word, SCHEDULE, sizeof(SCHEDULE) - 1) != 0) {
+        return false;
+    }
+    const char *digits = word + sizeof(SCHEDULE) - 1;
+    if (!parse_digits(&digits, UINT_MAX, &number) || digits != word + length || number == 0) {
+        return false;
+    }
+    *seed = (unsigned)number;
+    return true;
+}
+
 static bool set_debug(const char *text, lull_options *o)
 {
-    unsigned debug = 0;
+    unsigned debug = 0, seed = 0;
 
     for (;;) {
         size_t length = strcspn(text, ",");
 
-        if (!parse_debug_word(text, length, &debug)) {
+        if (!parse_debug_word(text, length, &debug) && !parse_schedule(text, length, &seed)) {
             return false;
         }
         if (text[length] == '\0') {
             o->debug = debug;
+            o->schedule_seed = seed;
             return true;
         }
         text += length + 1;
@@ -306,7 +325,8 @@ static const struct variable {
     {"LULL_HEAP_MAX", set_heap_max, SIZE_ALLOWED},
     {"LULL_HEAP_MIN", set_heap_min, SIZE_ALLOWED},
     {"LULL_MARKERS", set_markers, "0 to 64"},
-    {"LULL_DEBUG", set_debug, "\"verify\", \"scribble\" and \"stress\", with commas between"},
+    {"LULL_DEBUG", set_debug,
+     "\"verify\", \"scribble\", \"stress\" and \"schedule=N\", with commas between"},
     {"LULL_TRACE", set_trace, "0 and 1"},
 };
 _Static_assert(LULL__PERCENT_MAX == 100000 && LULL__MARKERS_MAX == 64, "as the table says");

@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "central.h"
+#include "delay.h"
 #include "ephemeron.h"
 #include "finalizer.h"
 #include "pool.h"
@@ -76,18 +77,28 @@ void lull__phase_drain(struct lull__cycle *c, struct lull__marker *m)
 void lull__phase_weak(struct lull__cycle *c, struct lull__marker *m)
 {
     lull_heap *heap = c->heap;
-    uint64_t start_ns = lull__os_now_ns();
-    uint64_t cpu_ns = lull__os_thread_cpu_ns();
 
+    c->weak_ns = lull__os_now_ns();
+    c->weak_cpu_ns = lull__os_thread_cpu_ns();
     c->cleared = lull__weak_clear(heap, m);
     c->queued = lull__finalizer_queue(heap, m);
     if (c->queued != 0) {
+        lull__delay(heap, LULL__DELAY_REVIVE);
         lull__phase_drain(c, m);
+    }
+}
+
+void lull__phase_revived(struct lull__cycle *c, struct lull__marker *m)
+{
+    lull_heap *heap = c->heap;
+
+    if (c->queued != 0) {
+        lull__delay(heap, LULL__DELAY_PUBLISH);
         lull__finalizer_publish(heap);
     }
     c->cleared += lull__ephemeron_clear(heap, m);
-    lull__emit(&heap->events, weak_end, 0, lull__os_now_ns() - start_ns,
-               lull__os_thread_cpu_ns() - cpu_ns, c->cleared, c->queued);
+    lull__emit(&heap->events, weak_end, 0, lull__os_now_ns() - c->weak_ns,
+               lull__os_thread_cpu_ns() - c->weak_cpu_ns, c->cleared, c->queued);
 }
 
 void lull__phase_count(struct lull__cycle *c)

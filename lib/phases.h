@@ -21,6 +21,7 @@ struct lull__cycle {
     struct lull__roots_scanned roots;
     struct lull__mark_total marked;
     size_t cleared, queued;
+    uint64_t weak_ns, weak_cpu_ns; /* when the weak phase began */
 };
 
 /* Waits until every span is swept, helping. Not at a safepoint: the thread is blocked or inside
@@ -39,9 +40,11 @@ void lull__phase_shared_roots(struct lull__cycle *c, struct lull__marker *m);
 /* Until nothing is left to mark, ephemerons' values included. */
 void lull__phase_drain(struct lull__cycle *c, struct lull__marker *m);
 
-/* After the last drain: weak references, finalizers, ephemerons of the dead. The order is
- * lull/weak.h's promise. */
+/* After the last drain: weak references to the dead are cleared, finalizers of the dead queued, and
+ * what they need revived. Then the finalizers may run, and ephemerons of the dead are emptied. The
+ * order is lull/weak.h's promise. */
 void lull__phase_weak(struct lull__cycle *c, struct lull__marker *m);
+void lull__phase_revived(struct lull__cycle *c, struct lull__marker *m);
 
 /* Adds up what was marked; checks it, if that is asked for: threads are held then. */
 void lull__phase_count(struct lull__cycle *c);

@@ -25,22 +25,62 @@ struct verifier {
     size_t depth, capacity;
     const void *holder; /* whose words are being looked at; NULL: a root */
     bool failed;        /* no memory */
+    bool concurrent;    /* the program ran while it was marked */
     bool lenient;       /* unmarked objects are passed over: a conservative stack of concurrent
                            marking is being looked at */
 };
 
-static void report(const struct verifier *v, const char *object, const uintptr_t *field,
-                   enum lull__kind kind, size_t bytes, uint8_t state)
+/* How an object's type is called, as far as its layout tells. */
+static const char *type_name(const struct verifier *v, const char *base)
 {
-    char text[320];
+    const struct lull__span *span = lull__span_of(v->heap, base);
+    const struct lull__block *block = &v->heap->pages.blocks[span - v->heap->pages.spans];
+    enum lull__kind kind = lull__span_kind(v->heap, span);
+
+    if (kind == LULL__KIND_WEAK || kind == LULL__KIND_EPHEMERON) {
+        return kind == LULL__KIND_WEAK ? "weak reference" : "ephemeron";
+    }
+    const struct lull__layout *layout = v->heap->leaf_layout;
+    if (span->state != LULL__SPAN_LARGE) {
+        layout = span->cell->layout;
+    } else if (kind != LULL__KIND_LEAF) {
+        layout = block->layout;
+    }
+    if (kind == LULL__KIND_GENERIC) {
+        const char *header = base + span->cell->slot_size - sizeof layout;
+        layout = *(struct lull__layout *const *)(const void *)header;
+    }
+    /* acquire: pairs with the release in layout.c's note_type */
+    const lull_type *type =
+        layout != NULL ? atomic_load_explicit(&layout->type, memory_order_acquire) : NULL;
+    if (type == LULL__MANY_TYPES) {
+        return "one of several types";
+    }
+    return type != NULL ? lull_type_name(type) : "no type";
+}
+
+static void report(const struct verifier *v, const char *object, const uintptr_t *field,
+                   size_t bytes, uint8_t state)
+{
+    char text[640];
     const char *holder = v->holder;
     int n = snprintf(text, sizeof text,
-                     "lull: verify: object %p (%zu bytes, kind %d, state %d) is reachable and was "
-                     "not marked; held by the %s at %p, offset %td\n",
-                     (const void *)object, bytes, (int)kind, state,
-                     holder != NULL ? "object" : "root",
-                     holder != NULL ? (const void *)holder : (const void *)field,
-                     holder != NULL ? (const char *)field - holder : 0);
+                     "lull: verify: object %p (%zu bytes, %.64s, state %d) is reachable and was not "
+                     "marked; held by ",
+                     (const void *)object, bytes, type_name(v, object), state);
+    size_t at = (size_t)n;
+
+    if (holder != NULL) {
+        n = snprintf(text + at, sizeof text - at, "the object %p (%.64s), at offset %td%s\n",
+                     (const void *)holder, type_name(v, holder), (const char *)field - holder,
+                     v->concurrent ? ": probably by a store that is no lull_store" : "");
+    } else {
+        n = snprintf(text + at, sizeof text - at, "the root at %p%s\n", (const void *)field,
+                     v->concurrent ? ": if it is registered memory, probably by a store that is no "
+                                     "lull_store"
+                                   : "");
+    }
+    n += (int)at;
     ssize_t written = write(2, text, lull__min((size_t)n, sizeof text - 1));
     (void)written;
     abort();
@@ -104,7 +144,7 @@ static void visit_address(struct verifier *v, const uintptr_t *field, uintptr_t 
     }
     *visited = 1;
     if (state != v->black) {
-        report(v, base, field, lull__span_kind(v->heap, lull__span_of(v->heap, base)), bytes, state);
+        report(v, base, field, bytes, state);
     }
     if (v->depth < v->capacity || grow_stack(v)) {
         v->stack[v->depth++] = base;
@@ -221,11 +261,11 @@ static bool follow_all_ephemerons(struct verifier *v)
     return any;
 }
 
-static void follow_roots(struct verifier *v, bool concurrent)
+static void follow_roots(struct verifier *v)
 {
     for (lull_thread *t = v->heap->threads; t != NULL; t = t->next) {
         uint32_t state = atomic_load_explicit(&t->state, memory_order_relaxed);
-        v->lenient = concurrent && t->kind == LULL_STACK_CONSERVATIVE;
+        v->lenient = v->concurrent && t->kind == LULL_STACK_CONSERVATIVE;
         lull__roots_scan_thread(t, &v->tracer);
         lull__pool_thread_scan(t, &v->tracer, state == LULL__THREAD_SIGNALLED);
     }
@@ -240,7 +280,8 @@ static void follow_roots(struct verifier *v, bool concurrent)
 
 void lull__verify_marks(lull_heap *heap, struct lull__marker *m, bool concurrent)
 {
-    struct verifier v = {.tracer = {visit_range}, .heap = heap, .black = m->black};
+    struct verifier v = {
+        .tracer = {visit_range}, .heap = heap, .black = m->black, .concurrent = concurrent};
 
     v.visited_bytes = lull__round_up(heap->pages.top * LULL__BLOCK / LULL__GRANULE, LULL__OS_PAGE);
     v.visited = v.visited_bytes != 0 ? lull__os_map(v.visited_bytes) : NULL;
@@ -248,7 +289,7 @@ void lull__verify_marks(lull_heap *heap, struct lull__marker *m, bool concurrent
         lull__os_unmap(v.visited, v.visited_bytes);
         return;
     }
-    follow_roots(&v, concurrent);
+    follow_roots(&v);
     lull__os_unmap(v.visited, v.visited_bytes);
     lull__os_unmap(v.stack, v.capacity * sizeof *v.stack);
 }

@@ -4,6 +4,7 @@
  * the spans of kind WEAK are the list. */
 #include "weak.h"
 
+#include "delay.h"
 #include "grey.h"
 #include "span.h"
 #include "thread.h"
@@ -83,10 +84,12 @@ static uintptr_t read_while_marking(lull_thread *t, const uintptr_t *weak)
     /* acquire: pairs with the release in cycle.c; the marks that ended the phase before */
     while ((phase = atomic_load_explicit(&heap->weak_phase, memory_order_acquire)) !=
            LULL__WEAK_IDLE) {
+        lull__delay(heap, LULL__DELAY_WEAK_PHASE);
         uintptr_t word = __atomic_load_n(weak, __ATOMIC_RELAXED);
         if (word == 0 || is_reached(heap, word)) {
             return word;
         }
+        lull__delay(heap, LULL__DELAY_WEAK_SHADE);
         if (phase == LULL__WEAK_MARKING) {
             lull__grey_shade(t, word);
             return word;

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <lull.h>
 
@@ -28,6 +29,15 @@ static inline size_t support_rounds(size_t rounds)
     return rounds * (times != 0 ? times : 1);
 }
 
+/* The mode that suites use where a test does not care: LULL_TEST_MODE=concurrent has them run beside
+ * the collector. */
+static inline lull_mode support_mode(void)
+{
+    const char *mode = getenv("LULL_TEST_MODE");
+
+    return mode != NULL && strcmp(mode, "concurrent") == 0 ? LULL_MODE_CONCURRENT : LULL_MODE_STOP;
+}
+
 /* Options for exact tests: the environment has no say, and a cycle comes only when asked for. */
 static inline lull_options support_options(void)
 {
@@ -35,6 +45,7 @@ static inline lull_options support_options(void)
 
     lull_options_init(&options);
     options.use_environment = 0;
+    options.mode = support_mode();
     options.gc_percent = LULL_PERCENT_OFF;
     options.reserve = (size_t)1 << 30;
     options.markers = 1;

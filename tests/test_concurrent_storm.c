@@ -8,17 +8,22 @@ struct storm {
     int kind; /* lull_stack_kind, or -1: by turns */
 };
 
+static void run_seed(const struct storm *storm, const lull_options *options, uint64_t seed)
+{
+    begin_world(options);
+    world.seed = seed;
+    world.turns = storm->turns;
+    world.kind = (lull_stack_kind)storm->kind;
+    play_all(storm->threads);
+    end_world();
+}
+
 static void run_storm(const struct storm *storm, lull_options options)
 {
     size_t runs = support_rounds(SUPPORT_SANITIZED ? (storm->runs + 3) / 4 : storm->runs);
 
     for (size_t run = 0; run < runs; run++) {
-        begin_world(&options);
-        world.seed = 1 + run;
-        world.turns = storm->turns;
-        world.kind = (lull_stack_kind)storm->kind;
-        play_all(storm->threads);
-        end_world();
+        run_seed(storm, &options, 1 + run);
     }
 }
 
@@ -63,6 +68,23 @@ START_TEST(nor_where_words_are_tagged)
 }
 END_TEST
 
+/* Every seed has threads linger at other steps of the protocol. */
+START_TEST(nor_where_threads_linger)
+{
+    const struct storm storm = {.heap_min = 64 << 10, .threads = 3, .turns = 1500, .kind = -1};
+    size_t seeds = support_rounds(SUPPORT_SANITIZED ? 10 : 40);
+
+    for (size_t seed = 1; seed <= seeds; seed++) {
+        lull_options options = concurrent_options(storm.heap_min);
+        options.schedule_seed = (unsigned)(seed * 8) + (unsigned)_i;
+        if (seed % 2 != 0) {
+            options.debug = LULL_DEBUG_SCRIBBLE;
+        }
+        run_seed(&storm, &options, options.schedule_seed);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("concurrent storm");
@@ -73,5 +95,6 @@ int main(void)
     tcase_add_loop_test(tests, nor_where_nothing_stops_the_threads, 0,
                         sizeof storms / sizeof *storms);
     tcase_add_loop_test(tests, nor_where_words_are_tagged, 0, 2);
+    tcase_add_loop_test(tests, nor_where_threads_linger, 0, 4);
     return support_run(suite, tests);
 }

@@ -45,6 +45,9 @@ static struct model *new_model(const struct variant *v, uint64_t seed)
 {
     lull_options options = support_options();
 
+    if (v->percent >= 0) {
+        options.mode = LULL_MODE_STOP; /* the model must know which objects a cycle came before */
+    }
     options.markers = v->markers;
     options.debug = v->debug;
     options.gc_percent = v->percent;

@@ -188,6 +188,11 @@ START_TEST(variables_override_options)
     ck_assert_uint_eq(resolved("LULL_DEBUG", "stress,scribble")->debug,
                       LULL_DEBUG_STRESS | LULL_DEBUG_SCRIBBLE);
     ck_assert_uint_eq(resolved("LULL_DEBUG", "verify,scribble,stress,verify")->debug, 7);
+    ck_assert_uint_eq(resolved("LULL_DEBUG", "verify")->schedule_seed, 0);
+    ck_assert_uint_eq(resolved("LULL_DEBUG", "schedule=1")->schedule_seed, 1);
+    ck_assert_uint_eq(resolved("LULL_DEBUG", "schedule=7,verify")->debug, LULL_DEBUG_VERIFY);
+    ck_assert_uint_eq(resolved("LULL_DEBUG", "stress,schedule=4294967295")->schedule_seed,
+                      UINT32_MAX);
 }
 END_TEST
 
@@ -321,6 +326,11 @@ START_TEST(other_values_that_say_nothing_are_refused)
     refused("LULL_DEBUG", ",verify", "\"scribble\"");
     refused("LULL_DEBUG", "verify scribble", "\"scribble\"");
     refused("LULL_DEBUG", "verif", "\"scribble\"");
+    refused("LULL_DEBUG", "schedule", "\"schedule=N\"");
+    refused("LULL_DEBUG", "schedule=", "\"schedule=N\"");
+    refused("LULL_DEBUG", "schedule=0", "\"schedule=N\"");
+    refused("LULL_DEBUG", "schedule=4294967296", "\"schedule=N\"");
+    refused("LULL_DEBUG", "schedule=1x,verify", "\"schedule=N\"");
     refused("LULL_DEBUG", "verify2", "\"scribble\"");
 }
 END_TEST

@@ -66,6 +66,9 @@ typedef struct lull_options {
                                 process decides */
     int use_environment;     /* nonzero (default): LULL_* variables override */
     unsigned debug;          /* LULL_DEBUG_* bits. LULL_DEBUG=verify,scribble,stress */
+    unsigned schedule_seed;  /* in search of races: threads linger now and then at the steps of
+                                the collector's protocol, another way for each seed; 0: they do
+                                not. LULL_DEBUG=schedule=N */
     int trace;               /* nonzero: one line a cycle on stderr. LULL_TRACE=1 */
     uintptr_t pointer_mask;  /* bits of a heap word that are address; default all */
     uintptr_t tag_mask;      /* a word is a pointer only if (word & tag_mask) == tag_value; */
