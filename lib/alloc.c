@@ -14,6 +14,7 @@
 #include "layout.h"
 #include "span.h"
 #include "thread.h"
+#include "weak.h"
 
 #include <string.h>
 
@@ -284,7 +285,8 @@ lull_ephemeron *lull_ephemeron_new(lull_thread *t, void *key, void *value)
         lull__fail(LULL_E_INVALID, "%p is no object of this heap", key);
     }
     if (e != NULL) {
-        e->key = (uintptr_t)key;
+        /* shaded: a new ephemeron is black, so no marker looks whether its key is reached */
+        e->key = lull__weak_shade(t, (uintptr_t)key);
         lull_store(t, &e->value, value);
         atomic_fetch_add_explicit(&t->heap->ephemerons.made, 1, memory_order_relaxed);
     }
