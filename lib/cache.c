@@ -165,14 +165,24 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
     return false;
 }
 
+/* Counts what was handed out of the span since the last time; `waiting` slots were not. */
+static void count_taken(lull_thread *t, const struct lull__cell *cell, struct lull__cache *cache,
+                        uint32_t waiting)
+{
+    uint32_t slots = cache->taken - waiting;
+
+    if (slots != 0) {
+        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, slots,
+                   (uint64_t)slots * cell->slot_size);
+    }
+    cache->taken = waiting;
+}
+
 /* The span leaves the cache; what it was asked for is counted. */
 static void leave_span(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache,
                        bool free_slots_left)
 {
-    if (cache->taken != 0) {
-        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, cache->taken,
-                   (uint64_t)cache->taken * cell->slot_size);
-    }
+    count_taken(t, cell, cache, 0);
     lull__central_give(t->heap, cell, cache->span, free_slots_left);
     memset(cache, 0, sizeof *cache);
 }
@@ -277,8 +287,11 @@ size_t lull__cache_keep_all(lull_thread *t, uint8_t colour)
         struct lull__cache *cache = &t->caches[i];
         if (cache->span != NULL && cache->group != NULL) {
             uint64_t waiting = cache->mask | run_mask(cache);
+            uint32_t slots = (uint32_t)__builtin_popcountll(waiting);
             set_states(group_states(t->heap, cache), waiting, colour);
-            bytes += (size_t)__builtin_popcountll(waiting) * cache->slot_size;
+            /* what dies in this cycle was counted before */
+            count_taken(t, &t->heap->cells[i], cache, slots);
+            bytes += (size_t)slots * cache->slot_size;
         }
     }
     return bytes;
