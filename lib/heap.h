@@ -482,6 +482,7 @@ struct lull__collector {
     _Atomic bool wanted;     /* from a request to the end of the cycle that serves it; outside the
                                 lock a hint */
     uint32_t reason;         /* of the wanted cycle; enum lull__cycle_reason */
+    _Atomic uint32_t waiting; /* threads that stand until a cycle ends; outside the lock a hint */
     uint64_t asked, begun, ended; /* cycles: the last one asked for, begun, ended */
 };
 
