@@ -33,7 +33,7 @@
 bool lull__cache_init(lull_thread *t)
 {
     t->caches = lull__os_map(CACHES_BYTES);
-    t->head.caches = (struct lull_cache *)(void *)t->caches;
+    lull__cache_show(t);
     return t->caches != NULL;
 }
 
@@ -41,6 +41,18 @@ void lull__cache_finish(lull_thread *t)
 {
     lull__os_unmap(t->caches, CACHES_BYTES);
     t->caches = NULL;
+}
+
+static struct lull__cache none[LULL__CELLS]; /* never written */
+
+void lull__cache_hide(lull_thread *t)
+{
+    t->head.caches = (struct lull_cache *)(void *)none;
+}
+
+void lull__cache_show(lull_thread *t)
+{
+    t->head.caches = (struct lull_cache *)(void *)t->caches;
 }
 
 void lull__cache_flush_count(lull_thread *t)

@@ -527,6 +527,8 @@ struct lull_heap {
 
     pthread_mutex_t roots_lock;
     struct lull__roots roots;
+    _Atomic bool callbacks;      /* a custom type or a thread's tracer was ever made known: for
+                                    lull_store_check */
 
     /* the cycle */
     pthread_mutex_t cycle_lock;  /* held by the thread that collects */
