@@ -137,7 +137,10 @@ static LULL__NOINLINE void *alloc_after_failure(lull_thread *t, struct lull__lay
 
 static LULL__NOINLINE bool may_allocate(lull_thread *t)
 {
-    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    if (atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_GONE) {
+        lull__fail(LULL_E_THREAD, "allocation by a thread that is detached");
+        return false;
+    }
     if (t->in_callback != 0) {
         lull__fail(LULL_E_STATE, "allocation inside a callback of the collector");
         return false;
@@ -153,6 +156,7 @@ void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
 {
     size_t more = bytes > LULL__SMALL_MAX ? bytes : 0;
 
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
     if (LULL__UNLIKELY((t->in_callback | t->user_blocked) != 0) && !may_allocate(t)) {
         return NULL;
     }
@@ -189,7 +193,7 @@ LULL__INLINE void *alloc_sized(lull_thread *t, struct lull__layout *layout, size
         unsigned class_index = lull__class_of(bytes);
         /* relaxed: the cache says for itself whether it has slots */
         uint16_t cell = __atomic_load_n(&layout->cells[class_index], __ATOMIC_RELAXED);
-        struct lull__cache *cache = &t->caches[cell];
+        struct lull__cache *cache = (struct lull__cache *)(void *)t->head.caches + cell;
         char *object = cache->cursor;
         char *next = object + lull__classes[class_index].slot_size;
         if (LULL__LIKELY(next <= cache->end)) {

@@ -34,7 +34,7 @@
 bool lull__cache_init(lull_thread *t)
 {
     t->caches = lull__os_map(CACHES_BYTES);
-    t->head.caches = (struct lull_cache *)(void *)t->caches;
+    lull__cache_show(t);
     return t->caches != NULL;
 }
 
@@ -42,6 +42,18 @@ void lull__cache_finish(lull_thread *t)
 {
     lull__os_unmap(t->caches, CACHES_BYTES);
     t->caches = NULL;
+}
+
+static struct lull__cache none[LULL__CELLS]; /* never written */
+
+void lull__cache_hide(lull_thread *t)
+{
+    t->head.caches = (struct lull_cache *)(void *)none;
+}
+
+void lull__cache_show(lull_thread *t)
+{
+    t->head.caches = (struct lull_cache *)(void *)t->caches;
 }
 
 void lull__cache_flush_count(lull_thread *t)
@@ -167,15 +179,15 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
     return false;
 }
 
-/* Tells of the slots taken from the span and not yet told of, but for those `waiting`. */
-static void tell_taken(lull_thread *t, const struct lull__cell *cell, struct lull__cache *cache,
-                       uint32_t waiting)
+/* Counts what was handed out of the span since the last time; `waiting` slots were not. */
+static void count_taken(lull_thread *t, const struct lull__cell *cell, struct lull__cache *cache,
+                        uint32_t waiting)
 {
-    uint32_t taken = cache->taken - waiting;
+    uint32_t slots = cache->taken - waiting;
 
-    if (taken != 0) {
-        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, taken,
-                   (uint64_t)taken * cell->slot_size);
+    if (slots != 0) {
+        lull__emit(&t->heap->events, alloc_flush, t->number, cell->class_index, slots,
+                   (uint64_t)slots * cell->slot_size);
     }
     cache->taken = waiting;
 }
@@ -184,7 +196,7 @@ static void tell_taken(lull_thread *t, const struct lull__cell *cell, struct lul
 static void leave_span(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache,
                        bool free_slots_left)
 {
-    tell_taken(t, cell, cache, 0);
+    count_taken(t, cell, cache, 0);
     lull__central_give(t->heap, cell, cache->span, free_slots_left);
     memset(cache, 0, sizeof *cache);
 }
@@ -295,8 +307,11 @@ size_t lull__cache_keep_all(lull_thread *t, uint8_t colour)
         struct lull__cache *cache = &t->caches[i];
         if (cache->span != NULL && cache->group != NULL) {
             uint64_t waiting = cache->mask | run_mask(cache);
+            uint32_t slots = (uint32_t)__builtin_popcountll(waiting);
             set_states(group_states(t->heap, cache), waiting, colour);
-            bytes += (size_t)__builtin_popcountll(waiting) * cache->slot_size;
+            /* what dies in this cycle was counted before */
+            count_taken(t, &t->heap->cells[i], cache, slots);
+            bytes += (size_t)slots * cache->slot_size;
         }
     }
     return bytes;
@@ -313,8 +328,8 @@ void lull__cache_sweep_all(lull_thread *t)
         }
         /* what is freed was told of before, or statistics would have less than nothing in use; an
          * object that a signal found half handed out is told of the next time */
-        tell_taken(t, &t->heap->cells[i], cache,
-                   (uint32_t)__builtin_popcountll(waiting_mask(cache)));
+        count_taken(t, &t->heap->cells[i], cache,
+                    (uint32_t)__builtin_popcountll(waiting_mask(cache)));
         if (cache->span->epoch != lull__sweep_epoch(t->heap)) {
             lull__sweep_span(t->heap, cache->span);
         }

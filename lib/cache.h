@@ -8,6 +8,11 @@
 bool lull__cache_init(lull_thread *t);
 void lull__cache_finish(lull_thread *t);
 
+/* Hides the thread's caches from the fast paths, which find them all empty then; shows them again.
+ * The thread itself. */
+void lull__cache_hide(lull_thread *t);
+void lull__cache_show(lull_thread *t);
+
 /* Makes at least one zeroed slot of the cell ready in its cache and hands it out. NULL: no
  * memory or the hard limit. The thread reaches no safepoint in it. */
 void *lull__cache_refill(lull_thread *t, struct lull__cell *cell);

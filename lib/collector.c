@@ -31,6 +31,7 @@ void lull__collector_finish(lull_heap *heap)
 void lull__collector_fork_child(lull_heap *heap)
 {
     heap->collector.started = false;
+    atomic_store_explicit(&heap->collector.waiting, 0, memory_order_relaxed);
     heap->collector.ended = heap->collector.begun;
     atomic_store_explicit(&heap->collector.wanted, false, memory_order_relaxed);
     lull__collector_init(heap);
@@ -109,9 +110,11 @@ bool lull__collector_wait(lull_heap *heap, enum lull__cycle_reason reason)
     pthread_mutex_lock(&c->lock);
     uint64_t number = ask(heap, reason);
     bool started = c->started;
+    atomic_fetch_add_explicit(&c->waiting, 1, memory_order_relaxed); /* relaxed: see heap.h */
     while (started && c->ended < number) {
         pthread_cond_wait(&c->finished, &c->lock);
     }
+    atomic_fetch_sub_explicit(&c->waiting, 1, memory_order_relaxed);
     pthread_mutex_unlock(&c->lock);
     return started;
 }

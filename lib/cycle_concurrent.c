@@ -80,7 +80,10 @@ static void scan_roots(lull_thread *t, enum lull__part part)
 static void snapshot(lull_thread *t, enum lull__part part)
 {
     t->colour = atomic_load_explicit(&t->heap->alloc_colour, memory_order_relaxed);
-    lull__cache_keep_all(t, t->colour);
+    size_t kept_bytes = lull__cache_keep_all(t, t->colour);
+    t->unflushed_bytes -= kept_bytes; /* may wrap; the sum does not */
+    lull__cache_flush_count(t);
+    t->unflushed_bytes = kept_bytes; /* what was kept counts from here */
     scan_roots(t, part);
 }
 
@@ -167,12 +170,12 @@ static struct lull__marker *take_snapshot(struct lull__cycle *c)
     c->mark_ns = lull__os_now_ns();
     c->in_use_bytes =
         atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
-    c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
     atomic_store_explicit(&heap->stack_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&heap->alloc_colour, m->black, memory_order_relaxed);
     lull__delay(heap, LULL__DELAY_SNAPSHOT);
     handshake(heap, snapshot, LULL__BARRIER_INSERT);
     lull__delay(heap, LULL__DELAY_SHARED_ROOTS);
+    c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
     c->roots.stack_bytes = atomic_load_explicit(&heap->stack_bytes, memory_order_relaxed);
     c->counted_bytes = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
     begin_assists(c);
@@ -212,6 +215,7 @@ static void stop_to_end(struct lull__cycle *c, struct lull__marker *m)
             atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
         scan_roots(t, in_signal ? LULL__PART_SIGNAL : LULL__PART_BLOCKED);
     }
+    c->markers = (uint32_t)lull__max(c->markers, 1); /* nobody is there to assist */
     lull__phase_shared_roots(c, m);
     lull__phase_drain(c, m);
     set_weak_phase(heap, LULL__WEAK_DEAD);
@@ -284,7 +288,8 @@ static void flip(struct lull__cycle *c, uint8_t black)
     lull__delay(heap, LULL__DELAY_FLIP);
     atomic_store_explicit(&heap->marking, false, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
-    c->black_bytes = since - c->counted_bytes;
+    /* threads may have given back more slots than they took */
+    c->black_bytes = since > c->counted_bytes ? since - c->counted_bytes : 0;
     c->counted_bytes = since;
     /* release: pairs with the acquire in grey.c's blacken; weak_phase is IDLE */
     atomic_store_explicit(&heap->colour, black, memory_order_release);

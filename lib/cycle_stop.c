@@ -55,6 +55,7 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
     lull__phase_count(c);
     if (LULL__UNLIKELY((heap->options.debug & LULL_DEBUG_VERIFY) != 0)) {
         lull__verify_marks(heap, m, false);
+        lull__verify_heap(heap);
     }
 }
 

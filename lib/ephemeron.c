@@ -153,6 +153,22 @@ static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
     }
 }
 
+void lull__ephemeron_shaded(lull_heap *heap, void *object)
+{
+    struct lull_ephemeron *e = object;
+    struct lull_ephemeron *none = NULL;
+
+    pthread_mutex_lock(&heap->ephemerons.lock);
+    struct lull_ephemeron *all = heap->markers.assisted_found;
+    /* relaxed: the lists are read after a drain, which synchronises, and under the lock */
+    if (atomic_compare_exchange_strong_explicit(&e->found, &none,
+                                                all != NULL ? all : LULL__FOUND_END,
+                                                memory_order_relaxed, memory_order_relaxed)) {
+        heap->markers.assisted_found = e;
+    }
+    pthread_mutex_unlock(&heap->ephemerons.lock);
+}
+
 void lull__ephemeron_merge(lull_heap *heap, struct lull__marker *m)
 {
     struct lull_ephemeron *e = m->found;

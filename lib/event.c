@@ -11,6 +11,7 @@ enum feed_kind {
     FEED_SUM,
     FEED_SUB,
     FEED_SET,
+    FEED_ZERO,
     FEED_MAX,
     FEED_CLASS,
     FEED_TIME,
@@ -40,6 +41,7 @@ struct event {
 #define SUM(c)       {FEED_SUM, LULL__COUNTER_##c}
 #define SUB(c)       {FEED_SUB, LULL__COUNTER_##c}
 #define SET(c)       {FEED_SET, LULL__COUNTER_##c}
+#define ZERO(c)      {FEED_ZERO, LULL__COUNTER_##c}
 #define MAX(c)       {FEED_MAX, LULL__COUNTER_##c}
 #define CLASS(a)     {FEED_CLASS, LULL__CLASS_##a}
 #define TIME(h)      {FEED_TIME, h}
@@ -93,6 +95,7 @@ static void feed(struct lull__events *events, struct feed to, uint64_t value, ui
     case FEED_SET:
         atomic_store_explicit(&events->counter[to.target], value, memory_order_relaxed);
         break;
+    case FEED_ZERO: atomic_store_explicit(&events->counter[to.target], 0, memory_order_relaxed); break;
     case FEED_MAX: raise_to(&events->counter[to.target], value); break;
     case FEED_CLASS:
         LULL_ASSERT_VALUES(first < LULL_STATS_CLASSES, first, to.target);

@@ -3,7 +3,7 @@
  * Each thread fills a chunk of its own, without locks, and hands it over when it is full or a
  * handshake asks for it. Where no memory can be had for a chunk, the object of a word is blackened
  * unscanned and queue->overflow set: after the drain every black object is scanned again (mark.c),
- * and nothing is lost. */
+ * and nothing is lost. An ephemeron among them is noted as found. */
 #include "grey.h"
 
 #define GREY_ROOM 64 /* words; less is not worth a call of the filter */
@@ -45,6 +45,11 @@ static void blacken(lull_thread *t, uintptr_t word)
 
     if (phase != LULL__WEAK_IDLE && is_white(t->heap, &slot)) {
         lull__state_store(slot.state, lull__other_colour(old));
+        /* relaxed: resolving has acquired it */
+        if (atomic_load_explicit(&slot.block->kind, memory_order_relaxed) ==
+            LULL__KIND_EPHEMERON) {
+            lull__ephemeron_shaded(t->heap, slot.base); /* which are not scanned again */
+        }
         /* relaxed: read after a drain, which synchronises through the queue's lock */
         atomic_store_explicit(&t->heap->queue.overflow, 1, memory_order_relaxed);
     }

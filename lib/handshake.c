@@ -214,6 +214,7 @@ void lull__section_begin(lull_thread *t)
     lull__enter(t);
     save_context(t);
     t->user_blocked = 1;
+    lull__cache_hide(t); /* who allocates all the same gets an error, not the collector's way */
     stand(t, LULL__THREAD_BLOCKED);
     lull__leave(t);
 }
@@ -223,6 +224,7 @@ void lull__section_end(lull_thread *t)
     stand_together(NULL);
     lull__enter(t);
     t->user_blocked = 0;
+    lull__cache_show(t);
     lull__unblock();
 }
 
@@ -695,6 +697,8 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
     lull__emit(&heap->events, thread_detach, t->number, heap->thread_count);
     lull__delay(heap, LULL__DELAY_LEAVE);
     lull__thread_unlink(t);
+    lull__cache_hide(t);
+    t->user_blocked = 1; /* for ever */
     pthread_mutex_unlock(&heap->threads_lock); /* whoever waits to destroy the heap may do so now */
     lull__unblock();
 }

@@ -482,6 +482,7 @@ struct lull__collector {
     _Atomic bool wanted;     /* from a request to the end of the cycle that serves it; outside the
                                 lock a hint */
     uint32_t reason;         /* of the wanted cycle; enum lull__cycle_reason */
+    _Atomic uint32_t waiting; /* threads that stand until a cycle ends; outside the lock a hint */
     uint64_t asked, begun, ended; /* cycles: the last one asked for, begun, ended */
 };
 
@@ -528,6 +529,8 @@ struct lull_heap {
 
     pthread_mutex_t roots_lock;
     struct lull__roots roots;
+    _Atomic bool callbacks;      /* a custom type or a thread's tracer was ever made known: for
+                                    lull_store_check */
 
     /* the cycle */
     pthread_mutex_t cycle_lock;  /* held by the thread that collects */

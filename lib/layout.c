@@ -283,6 +283,7 @@ const lull_type *lull_type_custom(lull_heap *heap, const char *name, size_t size
         lull__fail(LULL_E_INVALID, "a custom type needs a trace callback");
         return NULL;
     }
+    atomic_store_explicit(&heap->callbacks, true, memory_order_relaxed);
     return make_plain(heap, name, size,
                       (struct lull__layout){.kind = LULL__KIND_CUSTOM,
                                             .trace = trace,

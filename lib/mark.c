@@ -333,15 +333,19 @@ static void give_back(struct lull__marker *m)
     }
 }
 
-/* Takes part in a drain with what a mutator has time for. */
-static void drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, unsigned edges)
+/* Takes part in a drain with what a mutator has time for. Returns the edges followed, or a few
+ * more. */
+static unsigned drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, unsigned edges)
 {
+    unsigned done = 0;
+
     chunk->next = NULL;
     use_chunk(m, chunk, chunk->count);
-    for (unsigned done = 0; done < edges && m->kernel->drain(m, SHARE_EVERY);) {
-        done += SHARE_EVERY;
+    for (bool more = true; more && done < edges; done += SHARE_EVERY) {
+        more = m->kernel->drain(m, SHARE_EVERY);
     }
     give_back(m);
+    return done;
 }
 
 /* Own work, then published work, until there is none anywhere. */
@@ -681,6 +685,26 @@ void lull__mark_range(struct lull__marker *m, const void *start, const void *end
     tracer_range(&m->tracer, start, end);
 }
 
+/* A little of what is published. Chunks may hold next to nothing that is not marked by now. */
+static void help(struct lull__marker *m)
+{
+    struct lull__mark_queue *queue = &m->heap->queue;
+    struct lull__chunk *chunk;
+
+    for (unsigned done = 0; done < HELP_EDGES && (chunk = lull__queue_assist(queue)) != NULL;) {
+        done += drain_a_little(m, chunk, HELP_EDGES - done);
+        lull__queue_assist_end(queue);
+    }
+    report_progress(m);
+}
+
+/* Whether a thread stands until a cycle ends: then the collecting thread takes no time over it. */
+static bool is_waited_for(const lull_heap *heap)
+{
+    /* relaxed: a hint */
+    return atomic_load_explicit(&heap->collector.waiting, memory_order_relaxed) != 0;
+}
+
 /* What the collecting thread has goes to the mutators; they do the marking. Where they do none for
  * a while, having nothing to allocate, the collecting thread does a little. */
 static void drain_by_assists(struct lull__marker *m)
@@ -690,15 +714,12 @@ static void drain_by_assists(struct lull__marker *m)
     size_t last = SIZE_MAX;
 
     give_back(m);
-    while (!lull__queue_watch(queue, PATIENCE_NS)) {
-        size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
-        struct lull__chunk *chunk = marked == last ? lull__queue_assist(queue) : NULL;
-        if (chunk != NULL) {
-            drain_a_little(m, chunk, HELP_EDGES);
-            report_progress(m);
-            lull__queue_assist_end(queue);
+    while (!is_waited_for(heap) && !lull__queue_watch(queue, PATIENCE_NS)) {
+        /* relaxed: a hint */
+        if (atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed) == last) {
+            help(m);
         }
-        last = marked;
+        last = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
     }
     while (!equip(m)) {
         sched_yield(); /* no memory, and some thread has the chunk that was given back */

@@ -109,9 +109,11 @@ void lull__mark_fork_child(lull_heap *heap);
 /* ephemeron.c's hooks: a slot in state LULL__KEY was reached; some were blackened without a word
  * (mark.c, overflow). */
 void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state);
-
-/* The ephemerons that an assisting mutator found, for the next look at all. */
-void lull__ephemeron_merge(lull_heap *heap, struct lull__marker *m);
 void lull__ephemeron_recover(struct lull__marker *m);
+
+/* For the next look at all ephemerons: those that an assisting mutator found, and one that a mutator
+ * blackened for want of memory (grey.c). */
+void lull__ephemeron_merge(lull_heap *heap, struct lull__marker *m);
+void lull__ephemeron_shaded(lull_heap *heap, void *object);
 
 #endif

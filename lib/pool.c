@@ -468,8 +468,9 @@ void lull__pool_thread_finish(lull_thread *t)
     }
     struct lull__pool_thread *p = pool_thread_of(t);
     struct lull__pool_thread **link = &heap->pool_threads;
+    lull_thread *self = lull__thread_is_mine(t) ? t : NULL;
 
-    lock(t, &heap->pools_lock);
+    lock(self, &heap->pools_lock);
     for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
         if (heap->pools[i] != NULL) {
             leave_pool(heap->pools[i], p);
@@ -479,7 +480,7 @@ void lull__pool_thread_finish(lull_thread *t)
         link = &(*link)->next;
     }
     *link = p->next;
-    unlock(t, &heap->pools_lock);
+    unlock(self, &heap->pools_lock);
     t->head.pools = NULL;
     lull__os_unmap(p, POOL_THREAD_BYTES);
 }

@@ -115,6 +115,7 @@ int lull_set_tracer(lull_thread *t, lull_trace_fn trace, void *arg)
     }
     lull__enter(t);
     t->tracer = trace;
+    atomic_store_explicit(&t->heap->callbacks, true, memory_order_relaxed);
     t->tracer_arg = arg;
     lull__leave(t);
     return LULL_OK;
@@ -291,4 +292,18 @@ int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes)
     }
     return unlock_roots(heap, t,
                         lull__fail(LULL_E_INVALID, "no root range of %zu bytes at %p", bytes, start));
+}
+
+bool lull__roots_cover(lull_heap *heap, const void *field)
+{
+    const struct lull__roots *roots = &heap->roots;
+    lull_thread *entered = lock_roots(heap);
+    bool covered = false;
+
+    for (size_t i = 0; i < roots->range_count; i++) {
+        covered |= (uintptr_t)field >= (uintptr_t)roots->range[i].start &&
+                   (uintptr_t)field + sizeof(void *) <= (uintptr_t)roots->range[i].end;
+    }
+    unlock_roots(heap, entered, LULL_OK);
+    return covered;
 }

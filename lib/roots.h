@@ -18,4 +18,7 @@ struct lull__roots_scanned {
 size_t lull__roots_scan_thread(lull_thread *t, lull_tracer *tracer);
 size_t lull__roots_scan_globals(lull_heap *heap, lull_tracer *tracer);
 
+/* Whether the pointer-sized field lies in a registered range. */
+bool lull__roots_cover(lull_heap *heap, const void *field);
+
 #endif

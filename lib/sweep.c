@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "layout.h"
 #include "span.h"
 
 #define LANES 16
@@ -28,10 +29,12 @@ static void scribble(lull_heap *heap, struct lull__span *span, const uint8_t *st
 {
     char *start = lull__span_start(heap, span);
     size_t bytes = span->state == LULL__SPAN_LARGE ? span->bytes : span->cell->slot_size;
+    /* what names a layout is looked at in slots that are only being handed out, too */
+    size_t header = lull__span_kind(heap, span) == LULL__KIND_GENERIC ? LULL__GENERIC_HEADER : 0;
 
     for (uint32_t i = 0; i < span->slots; i++) {
         if (states[i] == dead) {
-            memset(start + i * bytes, LULL__SCRIBBLE_BYTE, bytes);
+            memset(start + i * bytes, LULL__SCRIBBLE_BYTE, bytes - header);
         }
     }
 }

@@ -4,6 +4,9 @@
 
 #include "heap.h"
 
+/* Whether `t` is an attachment of the calling thread; O(1) when it is the newest. */
+bool lull__thread_is_mine(const lull_thread *t);
+
 /* Waits, out of the library, until the fork is over that wants the thread to stay out of it. */
 void lull__gate(lull_thread *t);
 
@@ -13,6 +16,7 @@ void lull__gate(lull_thread *t);
  * suffice. What is between must not call malloc (.inv.malloc). */
 LULL__INLINE void lull__enter(lull_thread *t)
 {
+    LULL_ASSERT_HOT(lull__thread_is_mine(t)); /* the program used another thread's, or a dead one */
     t->in_library++;
     atomic_signal_fence(memory_order_seq_cst);
     /* relaxed: its own handler wrote it */
@@ -28,10 +32,7 @@ LULL__INLINE void lull__leave(lull_thread *t)
     t->in_library--;
 }
 
-/* Whether `t` is an attachment of the calling thread; O(1) when it is the newest. */
-bool lull__thread_is_mine(const lull_thread *t);
-
-/* As above, or fails with LULL_E_THREAD. */
+/* Whether `t` is an attachment of the calling thread, or fails with LULL_E_THREAD. */
 bool lull__thread_check(const lull_thread *t);
 
 /* The calling thread's attachments, linked by os_next. */

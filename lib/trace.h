@@ -11,8 +11,9 @@
  *   at 3.214 s       since the heap was made
  *   a -> b -> c      heap bytes when it began, when it ended, and marked live
  *   goal, next       MiB it was to end by, and the next is, or none
- *   held             how long threads were held; of it until all stood still, and marking; of
- *                    that weak references, ephemerons and finalizers
+ *   held             how long threads were held; of it until all stood still; marking, and of
+ *                    that weak references, ephemerons and finalizers. Held and stop are 0 for a
+ *                    cycle beside the program that held nobody
  *   CPU, markers     CPU time of marking, of all markers, and how many there were
  *   stacks, globals  bytes scanned; threads: how many were held
  *   collector        CPU time of the collector, all threads, of that of the process, since the

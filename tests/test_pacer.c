@@ -79,6 +79,60 @@ START_TEST(the_trigger_is_the_goal)
 }
 END_TEST
 
+/* ---- the runway by example ---- */
+
+/* A cycle that marked beside the program, which allocated meanwhile. */
+static void mark_beside(uint64_t live_bytes, uint64_t beside_bytes)
+{
+    lull__pacer_cycle_end(&p, &(struct lull__pacer_cycle){.live_bytes = live_bytes,
+                                                          .beside_bytes = beside_bytes});
+}
+
+/* With the example of doc/pacing.md. */
+START_TEST(marking_beside_the_program_begins_before_the_goal)
+{
+    lull__pacer_init(&p, 100, 0, HEAP_MIN);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true), 4 * MIB - 4 * MIB / 20); /* nothing known */
+    mark_beside(100 * MIB, 20 * MIB);
+    ck_assert_uint_eq(p.runway_bytes, 22 * MIB);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true), 178 * MIB);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, false), 200 * MIB);
+    mark_beside(100 * MIB, MIB); /* the most of the last cycles counts, by three quarters */
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true) * 10 / MIB, 1835);
+    mark_beside(100 * MIB, 80 * MIB);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true), 150 * MIB); /* half of the growth at most */
+}
+END_TEST
+
+START_TEST(without_a_goal_nothing_begins)
+{
+    lull__pacer_init(&p, LULL_PERCENT_OFF, 0, HEAP_MIN);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true), LULL__PACER_NEVER);
+    mark_beside(100 * MIB, 20 * MIB);
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true), LULL__PACER_NEVER);
+    lull__pacer_set_percent(&p, 0); /* no growth at all: no runway */
+    ck_assert_uint_eq(lull__pacer_trigger(&p, true), 100 * MIB);
+}
+END_TEST
+
+START_TEST(the_memory_of_a_peak_fades)
+{
+    uint64_t last, cycles = 0;
+
+    lull__pacer_init(&p, 100, 0, HEAP_MIN);
+    mark_beside(GIB, 512 * MIB);
+    for (last = p.runway_bytes; last != 0; last = p.runway_bytes) {
+        mark_beside(GIB, 0);
+        ck_assert_uint_le(p.runway_bytes, last * 3 / 4);
+        ck_assert_uint_ge(p.runway_bytes + 3, last * 3 / 4);
+        cycles++;
+    }
+    ck_assert_uint_le(cycles, 80);
+    mark_beside(UINT64_MAX, UINT64_MAX); /* and comes again at once */
+    ck_assert_uint_eq(p.runway_bytes, UINT64_MAX);
+}
+END_TEST
+
 /* ---- the limit by example ---- */
 
 START_TEST(a_limit_lowers_the_goal)
@@ -242,6 +296,57 @@ START_TEST(any_goal_is_that_of_naive_arithmetic)
         lull__pacer_set_percent(&p, random_percent(&r));
         check_about(p.goal_bytes, naive_goal(), "the goal after a new percent");
         ck_assert_uint_eq(lull__pacer_trigger(&p, false), p.goal_bytes);
+    }
+}
+END_TEST
+
+/* Between half of the growth and all of it but a twentieth, whatever went before. */
+static void check_runway(void)
+{
+    uint64_t trigger = lull__pacer_trigger(&p, true);
+    uint64_t growth = p.goal_bytes - p.live_bytes;
+
+    if (p.goal_bytes == LULL__PACER_NEVER) {
+        ck_assert_uint_eq(trigger, LULL__PACER_NEVER);
+        return;
+    }
+    ck_assert_uint_ge(trigger, p.live_bytes + growth / 2);
+    ck_assert_uint_le(trigger, p.goal_bytes - growth / 20);
+    if (p.runway_bytes >= growth / 20 && p.runway_bytes <= growth / 2) {
+        ck_assert_uint_eq(p.goal_bytes - trigger, p.runway_bytes);
+    }
+}
+
+START_TEST(any_runway_is_within_bounds)
+{
+    struct random r = {3};
+
+    for (int i = 0; i < 20000; i++) {
+        lull__pacer_init(&p, random_percent(&r), random_magnitude(&r), random_magnitude(&r));
+        check_runway();
+        for (int j = 0; j < 5; j++) {
+            struct lull__pacer_cycle cycle = {
+                .live_bytes = random_magnitude(&r),
+                .stack_bytes = random_magnitude(&r),
+                .system_bytes = random_magnitude(&r),
+                .overhead_bytes = random_magnitude(&r),
+                .allocated_bytes = random_magnitude(&r),
+                .elapsed_ns = random_magnitude(&r),
+                .held_ns = random_magnitude(&r),
+                .beside_bytes = random_magnitude(&r),
+            };
+            long double faded = (long double)p.runway_bytes * 3 / 4;
+            long double most = (long double)cycle.beside_bytes * 11 / 10;
+
+            most = most > faded ? most : faded;
+            lull__pacer_cycle_end(&p, &cycle);
+            check_about(p.runway_bytes, most < UINT64_MAX ? most : UINT64_MAX, "the runway");
+            check_runway();
+            lull__pacer_set_percent(&p, random_percent(&r));
+            check_runway();
+            lull__pacer_set_limit(&p, random_magnitude(&r));
+            check_runway();
+        }
     }
 }
 END_TEST
@@ -604,6 +709,84 @@ START_TEST(no_rate_of_allocation_takes_more_than_half)
 }
 END_TEST
 
+/* ---- simulation of marking beside the program ---- */
+
+/* Runs the program up to the next cycle, and on while that marks; what is allocated meanwhile is
+ * live for it. Returns the heap's bytes at the cycle's end. */
+static uint64_t run_cycle_beside(struct program *s)
+{
+    uint64_t trigger = lull__pacer_trigger(&p, true);
+    uint64_t free = trigger > s->heap_bytes ? trigger - s->heap_bytes : 0;
+    uint64_t before = (free / REFILL + 1) * REFILL;
+    uint64_t live = least(s->live_bytes, s->heap_bytes + before);
+    uint64_t mark_ns = 50000 + live * s->mark_ns_per_kib / 1024;
+    uint64_t beside = mark_ns * s->rate / 1000 / REFILL * REFILL;
+    uint64_t end = s->heap_bytes + before + beside;
+
+    lull__pacer_cycle_end(&p, &(struct lull__pacer_cycle){
+                                  .live_bytes = live + beside,
+                                  .system_bytes = end + OVERHEAD,
+                                  .overhead_bytes = OVERHEAD,
+                                  .allocated_bytes = before + beside,
+                                  .elapsed_ns = (before + beside) * 1000 / s->rate,
+                                  .beside_bytes = beside,
+                              });
+    s->heap_bytes = live + beside;
+    s->allocated_bytes += before + beside;
+    s->cycles++;
+    return end;
+}
+
+START_TEST(a_steady_program_meets_its_goal)
+{
+    struct program s = program_of(100 * MIB);
+
+    lull__pacer_init(&p, 100, 0, HEAP_MIN);
+    while (s.heap_bytes < s.live_bytes) {
+        run_cycle_beside(&s);
+    }
+    for (int i = 0; i < 100; i++) {
+        uint64_t goal = p.goal_bytes, growth = goal - p.live_bytes;
+        uint64_t end = run_cycle_beside(&s);
+
+        ck_assert(i == 0 || end <= goal + REFILL);
+        ck_assert(i == 0 || end >= goal - growth / 20 - REFILL);
+    }
+}
+END_TEST
+
+START_TEST(the_runway_follows_the_rate_of_allocation)
+{
+    struct program s = program_of(100 * MIB);
+
+    lull__pacer_init(&p, 100, 0, HEAP_MIN);
+    for (int i = 0; i < 200; i++) {
+        uint64_t goal = p.goal_bytes;
+        uint64_t end;
+
+        s.rate = i / 20 % 2 == 0 ? 100 : 1000;
+        end = run_cycle_beside(&s);
+        /* the cycle that meets the peak first is past the goal, no other */
+        ck_assert(i < 20 || i % 20 == 0 || end <= goal + REFILL);
+    }
+}
+END_TEST
+
+START_TEST(the_fastest_program_runs_for_half_of_the_growth_between_cycles)
+{
+    struct program s = program_of(100 * MIB);
+
+    lull__pacer_init(&p, 100, 0, HEAP_MIN);
+    s.rate = 100000; /* far more than half of the growth while a cycle marks */
+    for (int i = 0; i < 100; i++) {
+        uint64_t live = p.live_bytes, growth = p.goal_bytes - live;
+
+        ck_assert_uint_ge(lull__pacer_trigger(&p, true), live + growth / 2);
+        run_cycle_beside(&s);
+    }
+}
+END_TEST
+
 /* ---- markers ---- */
 
 START_TEST(markers_by_processors_and_live_bytes)
@@ -747,6 +930,9 @@ int main(void)
     tcase_add_test(examples, stacks_and_globals_count_as_work);
     tcase_add_test(examples, small_heaps_have_the_minimum);
     tcase_add_test(examples, the_trigger_is_the_goal);
+    tcase_add_test(examples, marking_beside_the_program_begins_before_the_goal);
+    tcase_add_test(examples, without_a_goal_nothing_begins);
+    tcase_add_test(examples, the_memory_of_a_peak_fades);
     tcase_add_test(examples, a_limit_lowers_the_goal);
     tcase_add_test(examples, what_is_over_the_limit_is_taken_off);
     tcase_add_test(examples, the_headroom_is_a_mebibyte_at_least);
@@ -754,6 +940,7 @@ int main(void)
     tcase_add_test(examples, the_document_computes_the_goal);
     tcase_add_test(examples, markers_by_processors_and_live_bytes);
     tcase_add_test(properties, any_goal_is_that_of_naive_arithmetic);
+    tcase_add_test(properties, any_runway_is_within_bounds);
     tcase_add_test(properties, any_limiter_is_that_of_naive_arithmetic);
     tcase_add_test(properties, nothing_overflows_at_the_ends);
     tcase_add_test(simulation, a_steady_heap_is_collected_once_a_live_heap_allocated);
@@ -768,6 +955,9 @@ int main(void)
     tcase_add_test(simulation, the_limit_holds_again_once_there_is_room);
     tcase_add_test(simulation, limits_change_on_the_way);
     tcase_add_test(simulation, no_rate_of_allocation_takes_more_than_half);
+    tcase_add_test(simulation, a_steady_program_meets_its_goal);
+    tcase_add_test(simulation, the_runway_follows_the_rate_of_allocation);
+    tcase_add_test(simulation, the_fastest_program_runs_for_half_of_the_growth_between_cycles);
     tcase_add_test(scavenger, what_the_next_goal_needs_is_kept);
     tcase_add_test(scavenger, without_a_goal_what_was_in_use_is_kept);
     tcase_add_test(scavenger, the_scavenger_takes_one_percent);

@@ -6,6 +6,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <lull.h>
+#include <lull/inline.h>
+
 #include "mutators.h"
 #include "random.h"
 
@@ -239,6 +242,20 @@ START_TEST(allocation_after_detaching_is_caught)
     lull_alloc_leaf(t, 64);
 }
 END_TEST
+#else
+START_TEST(allocation_after_detaching_fails)
+{
+    lull_thread *t = mutator_attach(heap, LULL_STACK_CONSERVATIVE);
+
+    ck_assert_ptr_nonnull(lull_alloc_leaf(t, 64));
+    ck_assert_int_eq(lull_detach(t), LULL_OK);
+    ck_assert_ptr_null(lull_alloc_leaf(t, 64));
+    ck_assert_int_eq(lull_error(), LULL_E_THREAD);
+    ck_assert_ptr_null(lull_alloc(t, node_type(heap)));
+    ck_assert_ptr_null(lull_alloc_any(t, 100000));
+    ck_assert_int_eq(lull_error(), LULL_E_THREAD);
+}
+END_TEST
 #endif
 
 /* ---- destroying ---- */
@@ -359,9 +376,13 @@ START_TEST(nothing_of_the_heap_in_a_blocking_section)
     lull_thread *t = mutator_attach(heap, LULL_STACK_CONSERVATIVE);
     const lull_type *type = node_type(heap);
 
+    /* there are slots in its caches, which it may not have now */
+    ck_assert_ptr_nonnull(lull_alloc(t, type));
+    ck_assert_ptr_nonnull(lull_alloc_leaf(t, 10));
     ck_assert_int_eq(lull_blocking_begin(t), LULL_OK);
     ck_assert_ptr_null(lull_alloc(t, type));
     ck_assert_int_eq(lull_error(), LULL_E_STATE);
+    ck_assert_ptr_null(lull_alloc_inline(t, type));
     ck_assert_ptr_null(lull_alloc_leaf(t, 10));
     ck_assert_ptr_null(lull_alloc_any(t, 100000));
     ck_assert_ptr_null(lull_alloc_array(t, type, 3));
@@ -789,6 +810,8 @@ int main(void)
     tcase_add_test_raise_signal(tests, allocation_with_anothers_thread_is_caught, SIGABRT);
     tcase_add_test_raise_signal(tests, a_handle_by_anothers_thread_is_caught, SIGABRT);
     tcase_add_test_raise_signal(tests, allocation_after_detaching_is_caught, SIGABRT);
+#else
+    tcase_add_test(tests, allocation_after_detaching_fails);
 #endif
     tcase_add_test(tests, destroy_waits_for_nobody);
     tcase_add_test(tests, a_finalizer_thread_counts_for_nothing);

@@ -85,7 +85,7 @@ typedef struct lull_options {
 LULL_API void lull_options_init(lull_options *options);
 
 /* Creates a heap; `options` may be NULL for the defaults. On success *heap is the heap.
- * Collects: no.
+ * Collects: no, but it is a safepoint of the heaps that the thread is attached to.
  * Errors:   LULL_E_INVALID or LULL_E_ENVIRONMENT (lull_error_message names the value and what is
  *           allowed), LULL_E_NO_MEMORY; *heap is NULL then.
  * Threads:  any.
@@ -94,7 +94,7 @@ LULL_API int lull_heap_create(const lull_options *options, lull_heap **heap);
 
 /* Destroys a heap: every object dies at once, no finalizer runs, all its memory is unmapped.
  * Pointers into it, its handles, pools and types are dead after.
- * Collects: no.
+ * Collects: no, but it is a safepoint of the heaps that the thread is attached to.
  * Errors:   LULL_E_BUSY while a thread is attached (nothing happens then), LULL_E_INVALID for
  *           NULL or a heap that is no more.
  * Threads:  any thread, no other call on the heap in progress.

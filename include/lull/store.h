@@ -14,6 +14,21 @@ LULL_BEGIN_DECLS
 
 LULL_API void lull_store_slow(lull_thread *t, void *slot, void *value);
 
+/* A program that defines LULL_CHECK before it includes lull.h has each lull_store checked: it ends
+ * with a message where `t` is not the calling thread's or is in a blocking section, or where the
+ * field is neither in an object of the heap nor in a registered root. In a heap with trace
+ * callbacks the field may be any memory outside the heap, which they may report. Without
+ * LULL_CHECK such a store is done as it is: into memory of the heap that is no object it may be
+ * cleared or handed out at any time; elsewhere it keeps nothing alive.
+ * Collects: no. Errors: none. Threads: any. Time: O(ranges), with locks. */
+LULL_API void lull_store_check(lull_thread *t, void *slot);
+
+#ifdef LULL_CHECK
+#define LULL__STORE_CHECK(t, slot) lull_store_check((t), (slot))
+#else
+#define LULL__STORE_CHECK(t, slot) ((void)0)
+#endif
+
 /* Stores `value`, an object of the heap of `t` (interior and tagged pointers allowed) or NULL,
  * into the pointer-sized field at `slot`. A value that is no object is stored as it is and
  * keeps nothing alive.
@@ -24,6 +39,7 @@ LULL_API void lull_store_slow(lull_thread *t, void *slot, void *value);
  * Time:     O(1): a test and the store; while the collector marks, also a shade. */
 static inline void lull_store(lull_thread *t, void *slot, void *value)
 {
+    LULL__STORE_CHECK(t, slot);
     /* relaxed: it changes at this thread's own safepoints only */
     if (__builtin_expect(
             __atomic_load_n(&((struct lull_thread_head *)(void *)t)->marking, __ATOMIC_RELAXED), 0)) {

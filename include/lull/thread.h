@@ -22,15 +22,21 @@ struct lull_thread_head {
 };
 
 /* Attaches the calling thread to a heap; it may now allocate. A thread may be attached to
- * several heaps, once each.
- * Collects: waits while the heap's threads are held by a collection.
+ * several heaps, once each: a safepoint of one of them is a safepoint of all, and a thread that is
+ * precise in one of them is not held by a signal in any.
+ *
+ * The lull_thread is the thread's own. Where a function below does not say LULL_E_THREAD, using it
+ * by another thread, or after detaching, is undefined (only allocation after detaching fails with
+ * LULL_E_THREAD); debug builds of the library assert it.
+ * Collects: a safepoint of the heaps the thread is attached to; waits while a collection holds this
+ *           heap's threads.
  * Errors:   NULL and LULL_E_STATE (already attached), LULL_E_NO_MEMORY, LULL_E_INVALID.
  * Threads:  the thread itself.
  * Time:     O(1), some system calls. */
 LULL_API lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack);
 
 /* Detaches; `t` is dead after. Objects that only this thread's stack held may go.
- * Collects: may wait for one in progress.
+ * Collects: a safepoint; may wait for a collection in progress.
  * Errors:   LULL_E_THREAD (not the calling thread's, or detached before), LULL_E_STATE (frames
  *           still pushed, or inside a blocking section).
  * Threads:  the thread itself.
@@ -63,7 +69,8 @@ static inline void lull_safepoint(lull_thread *t)
 
 /* Begins a blocking section (a read, a lock, a sleep): until its end the thread neither touches
  * the heap nor changes what roots it has, and collections go on without it. Sections do not
- * nest. Everything held in registers and stack when it begins stays a root.
+ * nest, and allocation in one fails with LULL_E_STATE. Everything held in registers and stack when
+ * it begins stays a root.
  * Collects: may run while the section lasts.
  * Errors:   LULL_E_STATE when already inside one, LULL_E_THREAD.
  * Threads:  `t` belongs to the calling thread.
