@@ -10,12 +10,24 @@
 #include "report.h"
 #include "sample.h"
 
+static void print_heading(const lab_style *style, const char *what, const char *of)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "%s%s", what, of);
+    fputc('\n', style->out);
+    lab_print_wrapped(style, 0, text);
+    fputc('\n', style->out);
+}
+
+/* ---- delays by kind ---- */
+
 enum { KIND, COUNT, P99, MAX, SUM, FIGURES };
 
 static const lab_column columns[FIGURES] = {
-    [KIND] = {"", "delay", true, 0}, [COUNT] = {"", "count", false, 2},
-    [P99] = {"", "p99", false, 1},   [MAX] = {"", "max", false, 0},
-    [SUM] = {"", "sum", false, 0},
+    [KIND] = {"", "delay", true, 0}, [COUNT] = {"", "count", false, 3},
+    [P99] = {"", "p99", false, 2},   [MAX] = {"", "max", false, 0},
+    [SUM] = {"", "sum", false, 1},
 };
 
 /* The control stands behind the kinds. */
@@ -97,8 +109,8 @@ void lab_report_delays(const lab_plan *plan, const lab_style *style)
         any = add_delays(table, plan, i, &names, style) || any;
     }
     if (any) {
-        fprintf(style->out, "\nDelays by kind%s\n\n",
-                plan->runs == 1 ? "" : ", in one run: medians; max: of all runs");
+        print_heading(style, "Delays by kind",
+                      plan->runs == 1 ? "" : ", in one run: medians; max: of all runs");
         lab_table_print(table, style);
     }
     lab_table_free(table);
@@ -152,6 +164,7 @@ void lab_report_mmu(const lab_plan *plan, const lab_style *style)
     lab_names names;
     lab_table *table;
     size_t count;
+    bool any = false;
 
     lab_names_of(&names, plan);
     count = lab_names_columns(&names, all);
@@ -162,13 +175,18 @@ void lab_report_mmu(const lab_plan *plan, const lab_style *style)
     table = lab_table_new(all, count + LAB_WINDOWS);
     for (size_t i = 0; i < plan->count; i++) {
         if ((plan->cases[i].backend_traits & LAB_TELLS_PAUSES) != 0) {
+            any = true;
             lab_table_row(table);
             add_windows(table, lab_names_cells(&names, table, &plan->cases[i]), plan, i);
         }
     }
-    fprintf(style->out, "\nMinimum mutator utilisation, by length of window%s\n\n",
-            plan->runs == 1 ? "" : "; the least of all runs");
-    lab_table_print(table, style);
+    print_heading(style, "Minimum mutator utilisation, by length of window",
+                  !any              ? ": unknown, no backend here tells when it paused"
+                  : plan->runs == 1 ? ""
+                                    : "; the least of all runs");
+    if (any) {
+        lab_table_print(table, style);
+    }
     print_dropped(plan, style);
     lab_table_free(table);
 }

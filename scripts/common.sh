@@ -94,6 +94,8 @@ run_step()
         sleep 0.25
     done
     wait "$step_pid" || status=$?
+    # What the step started ends with it.
+    kill -KILL -- "-$step_pid" 2>/dev/null || true
     step_pid=
     step_seconds=$((SECONDS - start))
     [ "$live" = no ] || printf '\r\033[K'

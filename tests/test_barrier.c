@@ -268,7 +268,8 @@ static struct token *new_token(lull_thread *thread, uint64_t number, struct toke
 
 static void check_token(const struct token *token)
 {
-    const struct token *child = token->child;
+    /* another thread may be renewing it */
+    const struct token *child = __atomic_load_n(&token->child, __ATOMIC_ACQUIRE);
 
     ensure(token->check == (CHECK ^ (uintptr_t)token), "token %p holds 0x%lx", (const void *)token,
            (unsigned long)token->check);
