@@ -195,9 +195,9 @@ LULL__INLINE void *alloc_sized(lull_thread *t, struct lull__layout *layout, size
         uint16_t cell = __atomic_load_n(&layout->cells[class_index], __ATOMIC_RELAXED);
         struct lull__cache *cache = (struct lull__cache *)(void *)t->head.caches + cell;
         char *object = cache->cursor;
-        char *next = object + lull__classes[class_index].slot_size;
-        if (LULL__LIKELY(next <= cache->end)) {
-            cache->cursor = next;
+        uint32_t slot_size = lull__classes[class_index].slot_size;
+        if (LULL__LIKELY((uintptr_t)object + slot_size <= (uintptr_t)cache->end)) {
+            cache->cursor = object + slot_size;
             return object;
         }
     }

@@ -6,9 +6,20 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "support.h"
+
+/* ThreadSanitizer keeps signals for the next call of the C library, and those that come in a call
+ * that blocks for the end of it. */
+#if defined(__SANITIZE_THREAD__)
+#define SIGNALS_WAIT 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SIGNALS_WAIT 1
+#endif
+#endif
 
 /* ---- threads ---- */
 
@@ -50,6 +61,21 @@ static inline void mutator_await_blocked(lull_thread *t, atomic_uint *word, unsi
     ensure(lull_blocking_end(t) == LULL_OK, "%s", lull_error_message());
 }
 
+/* Tells the library the calling thread's own stack again. The suite defines _GNU_SOURCE. */
+#ifdef _GNU_SOURCE
+static inline void mutator_own_stack(lull_thread *t)
+{
+    pthread_attr_t attr;
+    void *low;
+    size_t size;
+
+    ensure(pthread_getattr_np(pthread_self(), &attr) == 0, "attributes");
+    ensure(pthread_attr_getstack(&attr, &low, &size) == 0, "a stack");
+    pthread_attr_destroy(&attr);
+    ensure(lull_stack_set(t, low, (char *)low + size) == LULL_OK, "%s", lull_error_message());
+}
+#endif
+
 /* ---- pointers the collector does not see ---- */
 
 typedef uintptr_t hidden;
@@ -64,8 +90,9 @@ static inline void *reveal(hidden word)
     return (void *)~word;
 }
 
-/* Writes over the stack below the caller, where earlier calls left words of theirs. */
-static __attribute__((noinline, unused)) void scrub_stack(void)
+/* Writes over the stack below the caller, where earlier calls left words of theirs. Without
+ * AddressSanitizer, which would leave gaps. */
+static __attribute__((noinline, unused, no_sanitize_address)) void scrub_stack(void)
 {
     volatile char rubbish[16384];
 

@@ -23,16 +23,6 @@ static int stop_signal(void)
     return SIGRTMIN + 5;
 }
 
-/* ThreadSanitizer keeps signals for the next call of the C library, and those that come in a call
- * that blocks for the end of it. */
-#if defined(__SANITIZE_THREAD__)
-#define SIGNALS_WAIT 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SIGNALS_WAIT 1
-#endif
-#endif
-
 static inline void spin(void)
 {
 #ifdef SIGNALS_WAIT

@@ -6,7 +6,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include <lull.h>
 #include <lull/inline.h>
 
 #include "mutators.h"
@@ -568,16 +567,6 @@ START_TEST(a_stack_of_ones_own)
     char *stack = malloc(STACK_BYTES);
     lull_thread *t = switching = mutator_attach(heap, LULL_STACK_CONSERVATIVE);
     struct node *list = list_make(t, node_type(heap), 3, 100);
-    char *own_low, *own_high;
-    pthread_attr_t attr;
-    void *start_of;
-    size_t size;
-
-    ck_assert_int_eq(pthread_getattr_np(pthread_self(), &attr), 0);
-    ck_assert_int_eq(pthread_attr_getstack(&attr, &start_of, &size), 0);
-    pthread_attr_destroy(&attr);
-    own_low = start_of;
-    own_high = own_low + size;
 
     held_elsewhere = lull_weak_new(t, list);
     lull_handle *handle = lull_handle_new(t, held_elsewhere);
@@ -589,7 +578,7 @@ START_TEST(a_stack_of_ones_own)
     makecontext(&other_context, on_other_stack, 0);
     ck_assert_int_eq(lull_stack_set(t, stack, stack + STACK_BYTES), LULL_OK);
     ck_assert_int_eq(swapcontext(&main_context, &other_context), 0);
-    ck_assert_int_eq(lull_stack_set(t, own_low, own_high), LULL_OK);
+    mutator_own_stack(t);
     ck_assert_int_eq(lull_roots_remove(heap, &list, sizeof list), LULL_OK);
     collect_with_a_list(t, 4);
     list_check(list, 3, 100);

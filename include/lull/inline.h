@@ -26,13 +26,12 @@ static inline void *lull_alloc_inline(lull_thread *t, const lull_type *type)
     const struct lull_type_head *head = (const struct lull_type_head *)(const void *)type;
     char *caches = (char *)((struct lull_thread_head *)(void *)t)->caches;
     struct lull_cache *cache = (struct lull_cache *)(void *)(caches + head->cache);
-    char *object = cache->cursor;
-    char *next = object + head->slot_size;
+    char *object = cache->cursor; /* NULL, as the end, where there is nothing yet */
 
-    if (__builtin_expect(next > cache->end, 0)) {
+    if (__builtin_expect((uintptr_t)object + head->slot_size > (uintptr_t)cache->end, 0)) {
         return lull_alloc_slow(t, type);
     }
-    cache->cursor = next;
+    cache->cursor = object + head->slot_size;
     return object;
 }
 
