@@ -18,14 +18,13 @@
 
 void lull_options_init(lull_options *options)
 {
-    *options = (lull_options){
-        .struct_size = sizeof(*options),
-        .mode = LULL_MODE_STOP,
-        .gc_percent = 100,
-        .heap_min = LULL__HEAP_MIN_DEFAULT,
-        .use_environment = 1,
-        .pointer_mask = UINTPTR_MAX,
-    };
+    memset(options, 0, sizeof(*options)); /* the padding too: options can be compared as bytes */
+    options->struct_size = sizeof(*options);
+    options->mode = LULL_MODE_STOP;
+    options->gc_percent = 100;
+    options->heap_min = LULL__HEAP_MIN_DEFAULT;
+    options->use_environment = 1;
+    options->pointer_mask = UINTPTR_MAX;
 }
 
 /* ---- what the program gave ---- */

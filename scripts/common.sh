@@ -44,7 +44,8 @@ elapsed()
 stage()
 {
     echo "== $1"
-    echo "$1" >"$logs/stage"
+    echo "$1" >"$logs/stage.new"
+    mv "$logs/stage.new" "$logs/stage"
 }
 
 # kill_step: a script that ends early takes its running step with it.

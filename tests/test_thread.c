@@ -785,6 +785,7 @@ int main(void)
     Suite *suite = suite_create("thread");
     TCase *tests = tcase_create("thread");
 
+    setenv("LULL_TEST_MODE", "stop", 1); /* what holds threads; test_concurrent has the rest */
     tcase_add_checked_fixture(tests, start, finish);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, attach_and_detach);
