@@ -114,7 +114,7 @@ START_TEST(slots_given_back_while_marking_are_not_counted)
     options.debug = LULL_DEBUG_VERIFY;
     set_up_with(options);
     for (int i = 0; i < 10; i++) {
-        ck_assert_ptr_nonnull(lull_alloc_leaf(t, 16 << (i % 8)));
+        ck_assert_ptr_nonnull(lull_alloc_leaf(t, (size_t)16 << (i % 8)));
         collect();
         lull_stats stats = support_stats(heap);
         ck_assert_uint_le(stats.trigger_bytes, options.heap_min);
