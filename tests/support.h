@@ -3,6 +3,7 @@
 #define LULL_TESTS_SUPPORT_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,17 @@ static inline lull_mode support_mode(void)
     const char *mode = getenv("LULL_TEST_MODE");
 
     return mode != NULL && strcmp(mode, "concurrent") == 0 ? LULL_MODE_CONCURRENT : LULL_MODE_STOP;
+}
+
+/* Whether the suite must be left out: an emulator of another processor ends programs with many
+ * threads that come, go and fork. Says so as TAP does. */
+static inline bool support_emulated(void)
+{
+    if (getenv("LULL_TEST_EMULATED") == NULL) {
+        return false;
+    }
+    puts("1..0 # SKIP an emulator does not stand this many threads and forks");
+    return true;
 }
 
 /* Options for exact tests: the environment has no say, and a cycle comes only when asked for. */
