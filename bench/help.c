@@ -66,7 +66,7 @@ static const char run_text[] =
     "  --mode LIST      of stop (collect while all threads stand still), concurrent and incremental\n"
     "                   (beside the program, by a thread of the collector or by those that\n"
     "                   allocate; lull has all) and off (never collect: what the allocator\n"
-    "                   alone costs) (default: stop)\n"
+    "                   alone costs) (default: concurrent)\n"
     "  --percent LIST   of numbers and off: heap growth between collections (default: 100)\n"
     "  --pools LIST     of on and off; or both (default: off)\n"
     "  --threads LIST   of numbers up to 64 (default: one a core)\n"

@@ -39,7 +39,8 @@ static void list_workloads(const lab_style *style)
         fprintf(style->out, "  %-14s", workload->name);
         lab_print_wrapped(style, 16, workload->summary);
         fprintf(style->out, "%16sheeds %s%s%s\n", "", options,
-                lab_peer_has(workload->name) ? "; also in Go" : "", "");
+                lab_peer_has(workload->name) ? "; also in Go" : "",
+                (workload->traits & LAB_HAS_NO_BARRIER) != 0 ? "; not beside the program" : "");
     }
 }
 

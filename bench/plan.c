@@ -155,7 +155,7 @@ static int32_t cores(void)
 
 static void set_defaults(lab_options *options)
 {
-    default_list(&options->mode, 1);
+    default_list(&options->mode, LAB_MODE_CONCURRENT);
     default_list(&options->percent, 100);
     default_list(&options->pools, 0);
     default_list(&options->threads, cores());
@@ -194,11 +194,33 @@ static int32_t first_on(const lab_numbers *modes)
     return mode;
 }
 
+/* The modes in which a workload can be collected; each once. */
+static lab_numbers modes_for(const lab_numbers *modes, unsigned workload)
+{
+    lab_numbers fit = {.count = 0};
+
+    for (int i = 0; i < modes->count; i++) {
+        bool beside =
+            modes->value[i] == LAB_MODE_CONCURRENT || modes->value[i] == LAB_MODE_INCREMENTAL;
+        int32_t mode =
+            beside && (workload & LAB_HAS_NO_BARRIER) != 0 ? LAB_MODE_STOP : modes->value[i];
+        bool new = true;
+        for (int j = 0; j < fit.count; j++) {
+            new = new &&fit.value[j] != mode;
+        }
+        if (new) {
+            fit.value[fit.count++] = mode;
+        }
+    }
+    return fit;
+}
+
 /* Adds the cases of one workload on one backend: every combination of what applies. */
 static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case *base)
 {
     unsigned backend = base->backend_traits, workload = base->workload->traits;
-    const lab_numbers modes = applied(&options->mode, (backend & LAB_HAS_MODE) != 0, 1);
+    const lab_numbers fit = modes_for(&options->mode, workload);
+    const lab_numbers modes = applied(&fit, (backend & LAB_HAS_MODE) != 0, LAB_MODE_STOP);
     const lab_numbers percents = applied(&options->percent, (backend & LAB_HAS_PERCENT) != 0, 100);
     const lab_numbers threads = applied(&options->threads, (workload & LAB_HAS_THREADS) != 0, 1);
     const lab_numbers depths =

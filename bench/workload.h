@@ -106,12 +106,13 @@ typedef struct lab_run {
 
 /* Traits. */
 enum {
-    LAB_HAS_POOLS = 1 << 0,   /* uses lab_take: pools on and off differ */
-    LAB_HAS_THREADS = 1 << 1, /* divides its work over params->threads workers */
-    LAB_HAS_RATE = 1 << 2,    /* open-loop: requests arrive at params->rate */
-    LAB_HAS_INPUT = 1 << 3,   /* reads params->input */
-    LAB_HAS_DEPTH = 1 << 4,   /* heeds params->depth */
-    LAB_HAS_INTERIOR = 1 << 5 /* its objects point into others, not only to their starts */
+    LAB_HAS_POOLS = 1 << 0,     /* uses lab_take: pools on and off differ */
+    LAB_HAS_THREADS = 1 << 1,   /* divides its work over params->threads workers */
+    LAB_HAS_RATE = 1 << 2,      /* open-loop: requests arrive at params->rate */
+    LAB_HAS_INPUT = 1 << 3,     /* reads params->input */
+    LAB_HAS_DEPTH = 1 << 4,     /* heeds params->depth */
+    LAB_HAS_INTERIOR = 1 << 5,  /* its objects point into others, not only to their starts */
+    LAB_HAS_NO_BARRIER = 1 << 6 /* it stores pointers plainly: lull collects it in mode stop */
 };
 
 /* A workload compiled for one backend. `run` returns 0, or -1 after lab_fail. */

@@ -195,4 +195,4 @@ static int run_json(lab_run *run)
 }
 
 LAB_WORKLOAD(json, "json", "document", "a JSON document parsed and printed by libjansson",
-             LAB_HAS_THREADS | LAB_HAS_INPUT | LAB_HAS_INTERIOR, run_json);
+             LAB_HAS_THREADS | LAB_HAS_INPUT | LAB_HAS_INTERIOR | LAB_HAS_NO_BARRIER, run_json);

@@ -20,7 +20,7 @@ void lull_options_init(lull_options *options)
 {
     memset(options, 0, sizeof(*options)); /* the padding too: options can be compared as bytes */
     options->struct_size = sizeof(*options);
-    options->mode = LULL_MODE_STOP;
+    options->mode = LULL_MODE_CONCURRENT;
     options->gc_percent = 100;
     options->heap_min = LULL__HEAP_MIN_DEFAULT;
     options->use_environment = 1;
@@ -65,10 +65,10 @@ static int check_given(const lull_options *o)
                           "struct_size is %zu; allowed is %zu, as lull_options_init sets it",
                           o->struct_size, sizeof(*o));
     }
-    if ((unsigned)o->mode > LULL_MODE_INCREMENTAL) {
+    if ((unsigned)o->mode > LULL_MODE_OFF) {
         return lull__fail(LULL_E_INVALID,
-                          "mode is %d; allowed are LULL_MODE_STOP, LULL_MODE_OFF, "
-                          "LULL_MODE_CONCURRENT and LULL_MODE_INCREMENTAL",
+                          "mode is %d; allowed are LULL_MODE_CONCURRENT, "
+                          "LULL_MODE_INCREMENTAL, LULL_MODE_STOP and LULL_MODE_OFF",
                           (int)o->mode);
     }
     if (o->gc_percent != LULL_PERCENT_OFF &&
@@ -226,10 +226,10 @@ static bool set_mode(const char *text, lull_options *o)
     static const struct {
         const char *name;
         lull_mode mode;
-    } modes[] = {{"stop", LULL_MODE_STOP},
-                 {"off", LULL_MODE_OFF},
-                 {"concurrent", LULL_MODE_CONCURRENT},
-                 {"incremental", LULL_MODE_INCREMENTAL}};
+    } modes[] = {{"concurrent", LULL_MODE_CONCURRENT},
+                 {"incremental", LULL_MODE_INCREMENTAL},
+                 {"stop", LULL_MODE_STOP},
+                 {"off", LULL_MODE_OFF}};
 
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(text, modes[i].name) == 0) {

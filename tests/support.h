@@ -30,13 +30,13 @@ static inline size_t support_rounds(size_t rounds)
     return rounds * (times != 0 ? times : 1);
 }
 
-/* The mode that suites use where a test does not care: LULL_TEST_MODE=concurrent has them run beside
- * the collector. */
+/* The mode that suites use where a test does not care: LULL_TEST_MODE=stop has cycles hold all
+ * threads. */
 static inline lull_mode support_mode(void)
 {
     const char *mode = getenv("LULL_TEST_MODE");
 
-    return mode != NULL && strcmp(mode, "concurrent") == 0 ? LULL_MODE_CONCURRENT : LULL_MODE_STOP;
+    return mode != NULL && strcmp(mode, "stop") == 0 ? LULL_MODE_STOP : LULL_MODE_CONCURRENT;
 }
 
 /* Whether the suite must be left out: an emulator of another processor ends programs with many

@@ -29,7 +29,7 @@ START_TEST(defaults_are_as_the_header_says)
     memset(&given, 0x5a, sizeof(given));
     lull_options_init(&given);
     ck_assert_uint_eq(given.struct_size, sizeof(lull_options));
-    ck_assert_int_eq(given.mode, LULL_MODE_STOP);
+    ck_assert_int_eq(given.mode, LULL_MODE_CONCURRENT);
     ck_assert_int_eq(given.gc_percent, 100);
     ck_assert_uint_eq(given.memory_limit, 0);
     ck_assert_uint_eq(given.heap_max, 0);
@@ -215,12 +215,12 @@ START_TEST(variables_may_say_the_defaults)
 {
     given.mode = LULL_MODE_OFF;
     given.memory_limit = given.heap_max = given.heap_min = 12345;
-    setenv("LULL_MODE", "stop", 1);
+    setenv("LULL_MODE", "concurrent", 1);
     setenv("LULL_LIMIT", "off", 1);
     setenv("LULL_HEAP_MAX", "0", 1);
     setenv("LULL_HEAP_MIN", "off", 1);
     ck_assert_int_eq(lull__options_resolve(&given, &out), LULL_OK);
-    ck_assert_int_eq(out.mode, LULL_MODE_STOP);
+    ck_assert_int_eq(out.mode, LULL_MODE_CONCURRENT);
     ck_assert_uint_eq(out.memory_limit, 0);
     ck_assert_uint_eq(out.heap_max, 0);
     ck_assert_uint_eq(out.heap_min, 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "support.h"
 
 static lull_heap *heap;
 static lull_thread *thread;
@@ -20,6 +21,7 @@ static void start(void)
 
     lull_options_init(&options);
     options.use_environment = 0;
+    options.mode = support_mode();
     options.gc_percent = 150;
     options.memory_limit = (size_t)1 << 40;
     ck_assert_int_eq(lull_heap_create(&options, &heap), LULL_OK);
@@ -65,6 +67,11 @@ static void keep(void)
     ck_assert_int_eq(lull_roots_add(heap, &kept, sizeof(kept)), LULL_OK);
 }
 
+static bool stopping(void)
+{
+    return support_mode() == LULL_MODE_STOP;
+}
+
 /* What must hold of any reading. */
 static void check_sane(const lull_stats *s)
 {
@@ -88,7 +95,7 @@ static void check_sane(const lull_stats *s)
     ck_assert_uint_eq(s->gc_cpu_ns, s->mark_cpu_ns + s->sweep_cpu_ns + s->scavenge_cpu_ns);
     ck_assert_double_ge(s->gc_cpu_fraction, 0);
     ck_assert_double_le(s->gc_cpu_fraction, 1);
-    ck_assert_uint_eq(s->time_to_stop.count, s->cycles);
+    ck_assert_uint_eq(s->time_to_stop.count, stopping() ? s->cycles : 0);
 }
 
 START_TEST(a_new_heap_has_done_nothing)
@@ -106,7 +113,7 @@ START_TEST(a_new_heap_has_done_nothing)
     ck_assert_int_eq(s.gc_percent, 150);
     ck_assert_uint_eq(s.memory_limit, (uint64_t)1 << 40);
     ck_assert_uint_eq(s.goal_bytes, 6 << 20); /* 4 MiB · 150 / 100 */
-    ck_assert_uint_eq(s.trigger_bytes, 6 << 20);
+    ck_assert_uint_le(s.trigger_bytes, s.goal_bytes - (stopping() ? 0 : 1));
 }
 END_TEST
 
@@ -137,7 +144,7 @@ START_TEST(a_collection_shows_what_is_live)
     ck_assert_uint_eq(s.last_mark_cpu_ns, s.mark_cpu_ns);
     ck_assert_uint_gt(s.last_cycle_ns, 0);
     ck_assert_double_gt(s.gc_cpu_fraction, 0);
-    ck_assert_uint_eq(s.pause_kind[LULL_PAUSE_STOP].count, 1);
+    ck_assert_uint_eq(s.pause_kind[LULL_PAUSE_STOP].count, 1); /* it waited for what it asked for */
     ck_assert_uint_ge(s.pause.max_ns, s.time_to_stop.max_ns);
 }
 END_TEST
@@ -327,8 +334,7 @@ START_TEST(a_cycle_is_a_sequence_of_events)
     ck_assert_int_eq(lull_collect(thread), LULL_OK);
     ck_assert_int_eq(lull_events_subscribe(heap, NULL, NULL), LULL_OK);
     ck_assert_uint_lt(atomic_load(&seen_count), SEEN_MAX);
-    ck_assert_uint_lt(place("cycle_begin"), place("stop"));
-    ck_assert_uint_lt(place("stop"), place("weak_end"));
+    ck_assert_uint_lt(place("cycle_begin"), place("weak_end"));
     ck_assert_uint_lt(place("weak_end"), place("mark_end"));
     ck_assert_uint_lt(place("mark_end"), place("goal_set"));
     ck_assert_uint_lt(place("goal_set"), place("cycle_end"));
@@ -337,6 +343,10 @@ START_TEST(a_cycle_is_a_sequence_of_events)
     ck_assert_uint_eq(seen[place("mark_end")].fields[2], s.live_objects);
     ck_assert_uint_eq(seen[place("mark_end")].fields[3], s.live_bytes);
     ck_assert_uint_eq(seen[place("goal_set")].fields[0], s.goal_bytes);
+    if (stopping()) {
+        ck_assert_uint_lt(place("cycle_begin"), place("stop"));
+        ck_assert_uint_lt(place("stop"), place("weak_end"));
+    }
     pause = place("pause");
     ck_assert_uint_eq(seen[pause].thread, 1);
     ck_assert_uint_eq(seen[pause].fields[0], LULL_PAUSE_STOP);

@@ -197,8 +197,9 @@ int main(void)
     lull_thread *t;
 
     lull_options_init(&options);
-    options.markers = 1;         /* two would visit in an order of their own */
-    options.use_environment = 0; /* the same for everybody */
+    options.mode = LULL_MODE_STOP; /* beside the program the steps would be no steps */
+    options.markers = 1;           /* two would visit in an order of their own */
+    options.use_environment = 0;   /* the same for everybody */
     if (lull_heap_create(&options, &heap) != LULL_OK ||
         lull_events_subscribe(heap, take_event, NULL) != LULL_OK ||
         (t = lull_attach(heap, LULL_STACK_PRECISE)) == NULL ||

@@ -11,12 +11,12 @@ LULL_BEGIN_DECLS
 /* Who collects, and when. One binary and one allocator serve all modes, so that running a
  * program under each shows what collection itself costs. */
 typedef enum lull_mode {
-    LULL_MODE_STOP,       /* every thread stops while several markers mark */
-    LULL_MODE_OFF,        /* never collect: the heap only grows */
-    LULL_MODE_CONCURRENT, /* marking goes on beside the program; each thread is held only while its
-                             own stack is scanned. Needs lull_store everywhere */
-    LULL_MODE_INCREMENTAL /* as concurrent, but allocation does the marking, a little at a time:
-                             for one processor */
+    LULL_MODE_CONCURRENT,  /* marking goes on beside the program; each thread is held only while its
+                              own stack is scanned. Needs lull_store everywhere. The default */
+    LULL_MODE_INCREMENTAL, /* as concurrent, but allocation does the marking, a little at a time:
+                              for one processor */
+    LULL_MODE_STOP,        /* every thread stops while several markers mark; asks for no barrier */
+    LULL_MODE_OFF          /* never collect: the heap only grows */
 } lull_mode;
 
 #define LULL_PERCENT_OFF (-1) /* collect only on request or at the memory limit */
@@ -46,7 +46,7 @@ typedef void (*lull_late_thread_fn)(lull_heap *heap, uint32_t thread, pthread_t 
  * it: the person who runs a program has the last word. */
 typedef struct lull_options {
     size_t struct_size;      /* sizeof(lull_options), set by lull_options_init */
-    lull_mode mode;          /* LULL_MODE=stop|off|concurrent|incremental */
+    lull_mode mode;          /* LULL_MODE=concurrent|incremental|stop|off */
     int gc_percent;          /* heap growth before the next cycle, in percent of what was live,
                                 0 to 100000, or LULL_PERCENT_OFF; default 100.
                                 LULL_PERCENT=N|off */
