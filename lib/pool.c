@@ -50,42 +50,6 @@
 #define HALF LULL_MAGAZINE_SLOTS
 #define ROOM (2 * HALF) /* objects a thread keeps at most */
 
-/* The magazines of a thread, one pair a pool. */
-struct lull__pool_thread {
-    struct lull__pool_thread *next; /* in heap->pool_threads; under pools_lock */
-    lull_thread *t;
-    struct lull_magazines magazines[LULL__POOLS_MAX] LULL__ALIGNED(LULL__CACHE_LINE);
-};
-#define POOL_THREAD_BYTES lull__round_up(sizeof(struct lull__pool_thread), LULL__OS_PAGE)
-
-_Static_assert(offsetof(struct lull_magazines, object) == LULL__CACHE_LINE, "a line of counts");
-_Static_assert(sizeof(struct lull_magazines) % LULL__CACHE_LINE == 0, "whole lines");
-
-/* What threads counted that are detached; under the pool's lock. */
-struct counts {
-    uint64_t hits, misses;
-    int64_t puts;
-};
-
-struct lull_pool {
-    struct lull_pool_head head; /* public */
-    lull_heap *heap;
-    uint32_t index;
-    size_t room;  /* objects a thread keeps at most */
-    size_t limit; /* for lull_magazines.limit: room, or 0 where every put needs the slow path */
-    const lull_type *type;
-    lull_pool_new_fn make;
-    lull_pool_reset_fn reset;
-    void *arg;
-    size_t max_idle; /* SIZE_MAX: no bound */
-    char *name;
-
-    pthread_mutex_t lock LULL__ALIGNED(LULL__CACHE_LINE);
-    struct lull__depot depot;
-    _Atomic uint64_t drops; /* relaxed: a counter */
-    struct counts gone;
-};
-
 /* ---- exchanges ----
  * A concurrent cycle shades what moves between a thread and the depot: in take and give. */
 
@@ -241,6 +205,16 @@ void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
 
 /* ---- pools ---- */
 
+/* What this version does not do yet. */
+static bool asks_too_much(const lull_pool_options *o)
+{
+    const lull_pool_bounds *b = &o->bounds;
+
+    return o->object_bytes != 0 || o->destroy != NULL || o->size != NULL ||
+           o->lifetime != LULL_POOL_CACHE || o->flags != 0 || o->initial != 0 || b->min_idle != 0 ||
+           b->max_idle_bytes != 0 || b->max_object_bytes != 0 || b->prune_age_ns != 0;
+}
+
 static bool check_options(lull_heap *heap, const lull_pool_options *options)
 {
     if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
@@ -252,6 +226,9 @@ static bool check_options(lull_heap *heap, const lull_pool_options *options)
         lull__fail(LULL_E_INVALID, "a pool needs a type, or a function that makes its objects");
     } else if (options->type != NULL && options->type->heap != heap) {
         lull__fail(LULL_E_INVALID, "the pool's type is of another heap");
+    } else if (asks_too_much(options)) {
+        lull__fail(LULL_E_INVALID, "of a pool's options only type, make, reset, arg and "
+                                   "bounds.max_idle are there yet");
     } else {
         return true;
     }
@@ -280,7 +257,7 @@ static struct lull_pool *new_pool(lull_heap *heap, const lull_pool_options *opti
     pool->make = options->make;
     pool->reset = options->reset;
     pool->arg = options->arg;
-    pool->max_idle = options->max_idle != 0 ? options->max_idle : SIZE_MAX;
+    pool->max_idle = options->bounds.max_idle != 0 ? options->bounds.max_idle : SIZE_MAX;
     pool->room = lull__min(pool->max_idle, ROOM);
     pool->limit = pool->reset != NULL || LULL__DEBUG ? 0 : pool->room;
     pool->name = strdup(options->name != NULL ? options->name : "");
@@ -368,7 +345,8 @@ static LULL__NO_SANITIZE uint64_t read_once(const uint64_t *count)
 
 /* Adds what a thread counted, and returns what it keeps. The pool's lock is held
  * (.inv.pool.counts). */
-static LULL__NO_SANITIZE size_t add_counts(struct counts *sum, const struct lull_magazines *m)
+static LULL__NO_SANITIZE size_t add_counts(struct lull__pool_counts *sum,
+                                           const struct lull_magazines *m)
 {
     size_t count = read_once(&m->count);
     uint64_t hits = read_once(&m->hits);
@@ -379,19 +357,13 @@ static LULL__NO_SANITIZE size_t add_counts(struct counts *sum, const struct lull
     return count;
 }
 
-int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
+/* Under pools_lock. */
+static void read_stats(struct lull_pool *pool, lull_pool_stats *stats)
 {
-    if (pool == NULL || stats == NULL) {
-        return lull__fail(LULL_E_INVALID, "lull_pool_stats_read wants a pool and a place to write");
-    }
-    lull_heap *heap = pool->heap;
-    lull_thread *entered = lull__enter_any(heap);
-
-    pthread_mutex_lock(&heap->pools_lock);
     pthread_mutex_lock(&pool->lock);
-    struct counts sum = pool->gone;
+    struct lull__pool_counts sum = pool->gone;
     size_t idle = lull__depot_objects(&pool->depot);
-    for (struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
+    for (struct lull__pool_thread *p = pool->heap->pool_threads; p != NULL; p = p->next) {
         idle += add_counts(&sum, &p->magazines[pool->index]);
     }
     *stats = (lull_pool_stats){
@@ -402,10 +374,99 @@ int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
         .drops = atomic_load_explicit(&pool->drops, memory_order_relaxed),
         .idle = idle,
     };
+    strncpy(stats->name, pool->name, LULL_POOL_NAME - 1);
     pthread_mutex_unlock(&pool->lock);
-    pthread_mutex_unlock(&heap->pools_lock);
+}
+
+int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
+{
+    if (pool == NULL || stats == NULL) {
+        return lull__fail(LULL_E_INVALID, "lull_pool_stats_read wants a pool and a place to write");
+    }
+    lull_thread *entered = lull__enter_any(pool->heap);
+
+    pthread_mutex_lock(&pool->heap->pools_lock);
+    read_stats(pool, stats);
+    pthread_mutex_unlock(&pool->heap->pools_lock);
     lull__leave_any(entered);
     return LULL_OK;
+}
+
+/* Puts a pool's counters among the first `count`, by name, as far as there is room. */
+static void insert(lull_pool_stats *stats, size_t count, size_t room, const lull_pool_stats *one)
+{
+    size_t at = lull__min(count, room);
+
+    while (at > 0 && strcmp(stats[at - 1].name, one->name) > 0) {
+        if (at < room) {
+            stats[at] = stats[at - 1];
+        }
+        at--;
+    }
+    if (at < room) {
+        stats[at] = *one;
+    }
+}
+
+size_t lull_pools_read(lull_heap *heap, lull_pool_stats *stats, size_t room)
+{
+    size_t count = 0;
+
+    if (heap == NULL || heap->magic != LULL__HEAP_MAGIC || (stats == NULL && room != 0)) {
+        lull__fail(LULL_E_INVALID, "lull_pools_read wants a heap and a place to write");
+        return 0;
+    }
+    lull_thread *entered = lull__enter_any(heap);
+    pthread_mutex_lock(&heap->pools_lock);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] != NULL) {
+            lull_pool_stats one;
+            read_stats(heap->pools[i], &one);
+            insert(stats, count++, room, &one);
+        }
+    }
+    pthread_mutex_unlock(&heap->pools_lock);
+    lull__leave_any(entered);
+    return count;
+}
+
+const char *lull_pool_drop_name(lull_pool_drop why)
+{
+    static const char *const names[LULL_POOL_DROPS] = {
+        [LULL_POOL_DROP_FULL] = "full",     [LULL_POOL_DROP_SIZE] = "size",
+        [LULL_POOL_DROP_BUSY] = "busy",     [LULL_POOL_DROP_MEMORY] = "memory",
+        [LULL_POOL_DROP_MISUSE] = "misuse", [LULL_POOL_DROP_IDLE] = "idle",
+        [LULL_POOL_DROP_AGE] = "age",       [LULL_POOL_DROP_PRESSURE] = "pressure",
+        [LULL_POOL_DROP_LOST] = "lost",
+    };
+
+    return (unsigned)why < LULL_POOL_DROPS ? names[why] : NULL;
+}
+
+/* ---- changes at run time ---- */
+
+int lull_pool_set_bounds(lull_pool *pool, const lull_pool_bounds *bounds)
+{
+    (void)pool;
+    (void)bounds;
+    return lull__fail(LULL_E_INVALID, "bounds cannot be changed yet");
+}
+
+int lull_pool_bounds_read(lull_pool *pool, lull_pool_bounds *bounds)
+{
+    if (pool == NULL || bounds == NULL) {
+        return lull__fail(LULL_E_INVALID,
+                          "lull_pool_bounds_read wants a pool and a place to write");
+    }
+    *bounds = (lull_pool_bounds){.max_idle = pool->max_idle == SIZE_MAX ? 0 : pool->max_idle};
+    return LULL_OK;
+}
+
+int lull_pool_resize(lull_pool *pool, size_t object_bytes)
+{
+    (void)pool;
+    (void)object_bytes;
+    return lull__fail(LULL_E_INVALID, "the size of a pool's objects cannot be changed yet");
 }
 
 /* ---- threads ---- */

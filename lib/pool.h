@@ -2,8 +2,45 @@
 #ifndef LULL__POOL_H
 #define LULL__POOL_H
 
+#include "depot.h"
 #include "heap.h"
 #include "mark.h"
+
+/* The magazines of a thread, one pair a pool. */
+struct lull__pool_thread {
+    struct lull__pool_thread *next; /* in heap->pool_threads; under pools_lock */
+    lull_thread *t;
+    struct lull_magazines magazines[LULL__POOLS_MAX] LULL__ALIGNED(LULL__CACHE_LINE);
+};
+#define POOL_THREAD_BYTES lull__round_up(sizeof(struct lull__pool_thread), LULL__OS_PAGE)
+
+_Static_assert(offsetof(struct lull_magazines, object) == LULL__CACHE_LINE, "a line of counts");
+_Static_assert(sizeof(struct lull_magazines) % LULL__CACHE_LINE == 0, "whole lines");
+
+/* What threads counted that are detached; under the pool's lock. */
+struct lull__pool_counts {
+    uint64_t hits, misses;
+    int64_t puts;
+};
+
+struct lull_pool {
+    struct lull_pool_head head; /* public */
+    lull_heap *heap;
+    uint32_t index;
+    size_t room;  /* objects a thread keeps at most */
+    size_t limit; /* for lull_magazines.limit: room, or 0 where every put needs the slow path */
+    const lull_type *type;
+    lull_pool_new_fn make;
+    lull_pool_reset_fn reset;
+    void *arg;
+    size_t max_idle; /* SIZE_MAX: no bound */
+    char *name;
+
+    pthread_mutex_t lock LULL__ALIGNED(LULL__CACHE_LINE);
+    struct lull__depot depot;
+    _Atomic uint64_t drops; /* relaxed: a counter */
+    struct lull__pool_counts gone;
+};
 
 /* A heap's pools: none at first. Finish frees all of them and their memory; no thread is attached
  * any more. */

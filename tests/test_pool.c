@@ -503,7 +503,7 @@ START_TEST(max_idle_bounds_what_is_kept)
 
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         lull_pool_options options = {
-            .struct_size = sizeof options, .type = item_type, .max_idle = bounds[i]};
+            .struct_size = sizeof options, .type = item_type, .bounds.max_idle = bounds[i]};
         size_t own = lull__min(bounds[i], 2 * SLOTS);
 
         pool = lull_pool_create(heap, &options);
