@@ -57,7 +57,7 @@ typedef struct lab_pool_counts {
 } lab_pool_counts;
 
 /* The kinds of pauses that lull tells apart, in its order: lull_pause_kind. */
-#define LAB_DELAYS 5
+#define LAB_DELAYS 6
 
 /* How many lengths of windows the utilisation is told for (bench/mmu.h). */
 #define LAB_WINDOWS 10

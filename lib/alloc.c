@@ -12,6 +12,7 @@
 #include "error.h"
 #include "handshake.h"
 #include "layout.h"
+#include "pause.h"
 #include "span.h"
 #include "thread.h"
 #include "weak.h"
@@ -47,8 +48,9 @@ static void *try_small(lull_thread *t, struct lull__layout *layout, size_t bytes
 static void *try_large(lull_thread *t, struct lull__layout *layout, size_t bytes)
 {
     lull_heap *heap = t->heap;
+    /* dead large objects before new memory */
+    uint64_t since_ns = lull__central_sweep_for(t, 64, lull__os_now_ns());
 
-    lull__central_sweep(heap, 64); /* dead large objects before new memory */
     struct lull__span *span = lull__span_new_large(heap, layout, bytes, t->colour);
     if (span == NULL) {
         return NULL;
@@ -58,6 +60,7 @@ static void *try_large(lull_thread *t, struct lull__layout *layout, size_t bytes
         memset(object, 0, span->bytes);
     }
     lull__central_give_large(heap, span);
+    lull__pause_note(t, LULL_PAUSE_REFILL, since_ns);
     t->unflushed_bytes += span->bytes;
     lull__cache_flush_count(t);
     lull__emit(&heap->events, alloc_flush, t->number, LULL__CLASSES, 1, span->bytes);

@@ -9,7 +9,8 @@
  *
  * The fast path (lull/inline.h) bumps through [cursor, end). Windows are small, so that what is
  * cleared is still in the first-level cache when the object is used; memory known to be zero is
- * not cleared again.
+ * not cleared again. Pages fresh from the system are touched one window ahead: the program would
+ * meet their faults a few objects later, where nobody could tell of them.
  *
  * .inv.taken: slots that are coloured but not handed out belong to exactly one cache, and go
  * back to free when it retires. An object between taking and return is coloured (.inv.colour).
@@ -22,6 +23,7 @@
 
 #include "central.h"
 #include "delay.h"
+#include "pause.h"
 #include "span.h"
 #include "sweep.h"
 
@@ -117,20 +119,54 @@ static void begin_run(struct lull__cache *cache)
     cache->run_end = cache->cursor + (size_t)length * cache->slot_size;
 }
 
-/* Moves `end` on: all of the run where it is zero already, a cleared window of it otherwise. */
-static void open_window(const lull_heap *heap, struct lull__cache *cache)
+/* Touches the pages that begin in [start, end): nobody did since they came from the system. Each
+ * fault is told of, however short: they are many. */
+static void touch_pages(lull_thread *t, char *start, const char *end)
 {
-    size_t left = (size_t)(cache->run_end - cache->end);
-    size_t window = lull__max(WINDOW_BYTES / cache->slot_size, 1) * cache->slot_size;
+    char *page = (char *)lull__round_up((uintptr_t)start, LULL__OS_PAGE);
+
+    if (page >= end) {
+        return;
+    }
+    uint64_t since_ns = lull__os_now_ns();
+    for (; page < end; page += LULL__OS_PAGE) {
+        __atomic_store_n(page, 0, __ATOMIC_RELAXED); /* a free slot's, and zero already */
+        uint64_t now_ns = lull__os_now_ns();
+        lull__emit(&t->heap->events, pause, t->number, LULL_PAUSE_FAULT, now_ns - since_ns);
+        since_ns = now_ns;
+    }
+}
+
+/* How much of the present run is made ready at once, not cut to what is left of it. */
+static size_t window_bytes(const lull_heap *heap, const struct lull__cache *cache)
+{
+    size_t size = cache->slot_size;
 
     if (LULL__UNLIKELY(heap->stress)) {
-        window = cache->slot_size; /* every allocation takes the slow path */
-    } else if (cache->clean) {
-        window = left;
+        return size; /* every allocation takes the slow path */
     }
-    window = lull__min(window, left);
-    if (!cache->clean) {
+    if (cache->clean == LULL__CLEAN_GROUP) {
+        return GROUP * size;
+    }
+    if (cache->clean == LULL__CLEAN_FRESH) {
+        /* whole slots, to the end of the page that the first one ends in */
+        uintptr_t first_end = (uintptr_t)cache->end + size;
+        size_t bytes = lull__round_up(first_end, LULL__OS_PAGE) - (uintptr_t)cache->end;
+        return bytes - bytes % size;
+    }
+    return lull__max(WINDOW_BYTES / size, 1) * size;
+}
+
+/* Moves `end` on. */
+static void open_window(lull_thread *t, struct lull__cache *cache)
+{
+    size_t left = (size_t)(cache->run_end - cache->end);
+    size_t window = lull__min(window_bytes(t->heap, cache), left);
+
+    if (cache->clean == LULL__CLEAN_NOT) {
         memset(cache->end, 0, window);
+    } else if (cache->clean == LULL__CLEAN_FRESH) {
+        touch_pages(t, cache->end, cache->end + window);
     }
     cache->end += window;
 }
@@ -162,10 +198,12 @@ static bool take_group(lull_thread *t, struct lull__cache *cache)
         uint32_t count = (uint32_t)lull__min(GROUP, span->slots - at);
         uint64_t mask = free_slots(states + at, count);
         cache->next_group = at + GROUP;
+        cache->clean = at >= span->fresh_from ? LULL__CLEAN_FRESH : LULL__CLEAN_NOT;
+        span->fresh_from = (uint32_t)lull__max(span->fresh_from, cache->next_group);
         if (mask != 0) {
             uint32_t slots = (uint32_t)__builtin_popcountll(mask);
             cache->group = lull__span_start(t->heap, span) + (size_t)at * cache->slot_size;
-            if (cache->clean != LULL__CLEAN_SPAN && waits_zero(span->cell)) {
+            if (cache->clean == LULL__CLEAN_NOT && waits_zero(span->cell)) {
                 clear_group(cache, cache->group, mask);
             }
             set_states(states + at, mask, t->colour);
@@ -203,7 +241,7 @@ static void leave_span(lull_thread *t, struct lull__cell *cell, struct lull__cac
 
 static bool take_span(lull_thread *t, struct lull__cell *cell, struct lull__cache *cache)
 {
-    struct lull__span *span = lull__central_take(t->heap, cell);
+    struct lull__span *span = lull__central_take(t, cell);
 
     if (span == NULL) {
         return false;
@@ -211,8 +249,6 @@ static bool take_span(lull_thread *t, struct lull__cell *cell, struct lull__cach
     cache->span = span;
     cache->slot_size = cell->slot_size;
     cache->next_group = 0;
-    cache->clean = span->clean ? LULL__CLEAN_SPAN : LULL__CLEAN_NOT;
-    span->clean = 0;
     return true;
 }
 
@@ -242,7 +278,7 @@ void *lull__cache_refill(lull_thread *t, struct lull__cell *cell)
         return NULL;
     }
     if (cache->cursor == cache->end) {
-        open_window(t->heap, cache);
+        open_window(t, cache);
     }
     if (t->unflushed_bytes >= FLUSH_BYTES) {
         lull__cache_flush_count(t);

@@ -16,10 +16,12 @@
 
 #include "delay.h"
 #include "pages.h"
+#include "pause.h"
 #include "span.h"
 #include "sweep.h"
 
-#define SWEEP_FOR_ONE 48 /* spans a thread sweeps for itself before it takes new blocks */
+#define SWEEP_FOR_ONE 48   /* spans a thread sweeps for itself before it takes new blocks */
+#define SWEEP_MOST_NS 1000 /* CPU of sweeping a span; more was a wait */
 
 /* A span that a cache held while its cell's others were given to be swept is unswept, whatever list
  * is meant (.inv.swept). One made meanwhile may be ahead of the cell. */
@@ -49,12 +51,33 @@ void lull__central_give_large(lull_heap *heap, struct lull__span *span)
     give_to(heap, &heap->large, &heap->large.full, span);
 }
 
+/* Under the cell's lock. */
+static struct lull__span *pop_from(struct lull__cell *cell, struct lull__span_list *list)
+{
+    struct lull__span *span = lull__span_pop(list);
+
+    cell->spans -= span != NULL;
+    return span;
+}
+
 /* Takes a span out of a list of its cell. */
 static struct lull__span *take_from(struct lull__cell *cell, struct lull__span_list *list)
 {
     pthread_mutex_lock(&cell->lock);
-    struct lull__span *span = lull__span_pop(list);
-    cell->spans -= span != NULL;
+    struct lull__span *span = pop_from(cell, list);
+    pthread_mutex_unlock(&cell->lock);
+    return span;
+}
+
+/* A swept span, as most allocation wants: no clock is read but by who must wait for the lock. */
+static struct lull__span *take_swept(lull_thread *t, struct lull__cell *cell)
+{
+    if (pthread_mutex_trylock(&cell->lock) != 0) {
+        uint64_t since_ns = lull__os_now_ns();
+        pthread_mutex_lock(&cell->lock);
+        lull__pause_note(t, LULL_PAUSE_REFILL, since_ns);
+    }
+    struct lull__span *span = pop_from(cell, &cell->avail);
     pthread_mutex_unlock(&cell->lock);
     return span;
 }
@@ -123,18 +146,46 @@ static struct lull__span *sweep_for(lull_heap *heap, struct lull__cell *cell, si
     return NULL;
 }
 
-struct lull__span *lull__central_take(lull_heap *heap, struct lull__cell *cell)
+/* Tells of a thread's sweeping, since `since_ns`; returns now. Its CPU is taken to be the time: to
+ * ask the system costs more than sweeping a span. */
+static uint64_t note_sweep(lull_thread *t, size_t swept, uint64_t since_ns)
 {
-    struct lull__span *span = take_from(cell, &cell->avail);
-    size_t budget = SWEEP_FOR_ONE;
+    uint64_t now_ns = lull__pause_note(t, LULL_PAUSE_SWEEP, since_ns);
 
-    if (span == NULL) {
+    if (swept != 0) {
+        lull__emit(&t->heap->events, sweep, t->number, swept,
+                   lull__min(now_ns - since_ns, swept * SWEEP_MOST_NS), 1);
+    }
+    return now_ns;
+}
+
+uint64_t lull__central_sweep_for(lull_thread *t, size_t max, uint64_t since_ns)
+{
+    return note_sweep(t, lull__central_sweep(t->heap, max), since_ns);
+}
+
+struct lull__span *lull__central_take(lull_thread *t, struct lull__cell *cell)
+{
+    lull_heap *heap = t->heap;
+    struct lull__span *span = take_swept(t, cell);
+
+    if (span != NULL) {
+        return span;
+    }
+    uint64_t since_ns = lull__os_now_ns();
+    /* relaxed: a hint; spans that come to be unswept now are swept for the next one */
+    if (atomic_load_explicit(&heap->unswept, memory_order_relaxed) != 0) {
+        size_t budget = SWEEP_FOR_ONE;
         span = sweep_for(heap, cell, &budget);
+        size_t swept = SWEEP_FOR_ONE - budget;
+        if (span == NULL) {
+            swept += lull__central_sweep(heap, budget); /* other cells' before new memory */
+        }
+        since_ns = note_sweep(t, swept, since_ns);
     }
     if (span == NULL) {
-        /* other cells' dead spans before new memory */
-        lull__central_sweep(heap, budget);
         span = lull__span_new(heap, cell);
+        lull__pause_note(t, LULL_PAUSE_REFILL, since_ns);
     }
     return span;
 }

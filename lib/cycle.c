@@ -4,6 +4,7 @@
 #include "collector.h"
 #include "cycle_stop.h"
 #include "handshake.h"
+#include "pause.h"
 #include "thread.h"
 
 static bool runs_beside(const lull_heap *heap)
@@ -43,8 +44,10 @@ void lull__cycle_start(lull_thread *t)
     bool asked = false;
 
     if (runs_beside(heap)) {
+        uint64_t since_ns = lull__os_now_ns();
         lull__block(); /* it may have to start the collector's thread (.inv.malloc) */
         asked = lull__collector_ask(heap, LULL__REASON_TRIGGER);
+        lull__pause_note(t, LULL_PAUSE_HANDSHAKE, since_ns);
         lull__unblock();
     }
     if (!asked) {

@@ -52,8 +52,14 @@ enum lull__counter {
     LULL__COUNTERS
 };
 
-/* The histograms: one a pause kind, from LULL__TIME_PAUSE, and the time to stop. */
-enum { LULL__TIME_PAUSE, LULL__TIME_TO_STOP = LULL__TIME_PAUSE + LULL_PAUSE_KINDS, LULL__TIMES };
+/* The histograms: one a pause kind, from LULL__TIME_PAUSE, and the times that the collector waited
+ * for threads. */
+enum {
+    LULL__TIME_PAUSE,
+    LULL__TIME_TO_STOP = LULL__TIME_PAUSE + LULL_PAUSE_KINDS,
+    LULL__TIME_TO_HANDSHAKE,
+    LULL__TIMES
+};
 
 /* The arrays by size class. */
 enum {

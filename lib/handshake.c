@@ -258,7 +258,9 @@ void lull__safepoint(lull_thread *t)
     lull__enter(t);
     /* relaxed: a request it does not see yet will find it at its next safepoint */
     if (atomic_load_explicit(&t->heap->stop, memory_order_relaxed) != LULL__STOP_NOT) {
+        uint64_t since_ns = lull__os_now_ns();
         lull__cache_retire_all(t);
+        t->waited_ns += lull__os_now_ns() - since_ns; /* part of the pause to come */
         stand_together(t);
         lull__unblock();
     }
@@ -628,7 +630,8 @@ static uint32_t serve_all(lull_heap *heap, uint64_t number)
 void lull__handshake(lull_heap *heap, lull__action_fn action)
 {
     uint64_t number = atomic_load_explicit(&heap->handshake, memory_order_relaxed) + 1;
-    struct patience p = new_patience(number, lull__os_now_ns());
+    uint64_t asked_ns = lull__os_now_ns();
+    struct patience p = new_patience(number, asked_ns);
 
     heap->action = action;
     /* release: pairs with the acquire in take_part */
@@ -640,10 +643,11 @@ void lull__handshake(lull_heap *heap, lull__action_fn action)
     for (;;) {
         uint32_t acks = atomic_load_explicit(&heap->acks, memory_order_acquire);
         if (serve_all(heap, number) == 0) {
-            return;
+            break;
         }
         wait_a_little(heap, &p, acks);
     }
+    lull__emit(&heap->events, handshake, 0, lull__os_now_ns() - asked_ns, heap->thread_count);
 }
 
 /* ---- coming and going ---- */

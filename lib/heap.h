@@ -19,6 +19,8 @@
  * Invariants:
  *   .inv.colour  outside marking every object has the colour heap->colour, or is dead and unswept
  *   .inv.swept   a span in a thread's cache is swept; every span is swept when marking starts
+ *   .inv.fresh   slots of a small span from fresh_from on are free and zero, and were never handed
+ *                out since their memory came from the system
  *   .inv.held    a thread held by a signal is outside the library (in_library is 0 in all its
  *                attachments)
  *   .inv.together  what a thread is attached to stands and goes on together: who waits for one
@@ -152,9 +154,10 @@ struct lull__span {
     uint32_t blocks;
     uint32_t slots;
     uint32_t live;      /* slots in use after the last sweep */
+    uint32_t fresh_from; /* small: .inv.fresh */
     uint8_t state;      /* enum lull__span_state; under pages.lock */
     uint8_t epoch;      /* low bits of heap->sweep_epoch when it was last swept, or made */
-    uint8_t clean;      /* memory never used since it was zero: no need to clear slots */
+    uint8_t clean;      /* memory never used since it was zero: no need to clear slots; as taken */
     uint8_t large_state; /* the state byte of a large object */
 };
 _Static_assert(sizeof(struct lull__span) <= 64, "one cache line");
@@ -218,7 +221,7 @@ struct lull__states {
 enum lull__clean {
     LULL__CLEAN_NOT,   /* in [cursor, end) alone */
     LULL__CLEAN_GROUP, /* in the present group */
-    LULL__CLEAN_SPAN   /* in all the span */
+    LULL__CLEAN_FRESH  /* there, and beyond `end` no page of it was touched (.inv.fresh) */
 };
 
 /* A thread's allocation cache of one cell. lull_cache (inline.h) is its public start. */

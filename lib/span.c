@@ -138,6 +138,7 @@ struct lull__span *lull__span_new(lull_heap *heap, struct lull__cell *cell)
     span->epoch = lull__sweep_epoch(heap);
     span->slots = class->slots;
     span->live = 0;
+    span->fresh_from = span->clean ? 0 : class->slots;
     span->bytes = (size_t)class->blocks * LULL__BLOCK;
     enum lull__kind kind = describe(&model, cell->layout);
     publish(heap, span, &model, kind);

@@ -80,6 +80,7 @@ static void read_pauses(const struct lull__events *events, lull_stats *s)
     }
     lull__histogram_read(&all, &s->pause);
     lull__histogram_read(&events->time[LULL__TIME_TO_STOP], &s->time_to_stop);
+    lull__histogram_read(&events->time[LULL__TIME_TO_HANDSHAKE], &s->time_to_handshake);
 }
 
 static void read_classes(const struct lull__events *events, lull_stats *s)
@@ -119,7 +120,7 @@ const char *lull_pause_kind_name(lull_pause_kind kind)
     static const char *const names[LULL_PAUSE_KINDS] = {
         [LULL_PAUSE_STOP] = "stop",     [LULL_PAUSE_HANDSHAKE] = "handshake",
         [LULL_PAUSE_ASSIST] = "assist", [LULL_PAUSE_SWEEP] = "sweep",
-        [LULL_PAUSE_REFILL] = "refill",
+        [LULL_PAUSE_REFILL] = "refill", [LULL_PAUSE_FAULT] = "fault",
     };
 
     return (unsigned)kind < LULL_PAUSE_KINDS ? names[kind] : NULL;

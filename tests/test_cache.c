@@ -261,6 +261,86 @@ START_TEST(holes_are_filled)
 }
 END_TEST
 
+/* ---- pages fresh from the system ---- */
+
+static uint64_t faults(void)
+{
+    return support_stats(heap).pause_kind[LULL_PAUSE_FAULT].count;
+}
+
+static size_t resident_pages(void)
+{
+    return lull__os_resident(heap->pages.range, heap->pages.top * LULL__BLOCK) / LULL__OS_PAGE;
+}
+
+static bool in_order(const char *object, const char *last, size_t bytes)
+{
+    return last == NULL || object == last + bytes;
+}
+
+/* What objects of one class cover, allocated one after the other, is touched page by page, each page
+ * told of, and no other; the program that writes to them meets no fault of its own. */
+START_TEST(each_fresh_page_is_touched_and_told_of_once)
+{
+    for (unsigned c = 0; c < LULL__CLASSES; c += 3) {
+        size_t bytes = lull__classes[c].slot_size, pages = 0;
+        char *object[600], *seen = NULL;
+        set_up();
+        const lull_type *type = lull_type_leaf(heap, "slot", bytes);
+        for (size_t i = 0; i < 600; i++) {
+            object[i] = lull_alloc(t, type);
+            char *last = object[i] + bytes - 1;
+            for (char *page = object[i]; page <= last; page += LULL__OS_PAGE) {
+                pages += page - seen >= (ptrdiff_t)LULL__OS_PAGE || seen == NULL;
+                seen = (char *)((uintptr_t)page & ~(LULL__OS_PAGE - 1));
+            }
+            pages += last - seen >= (ptrdiff_t)LULL__OS_PAGE;
+            seen = (char *)((uintptr_t)last & ~(LULL__OS_PAGE - 1));
+            ensure(faults() == pages, "%zu of %zu bytes: %zu", i, bytes, pages);
+        }
+        size_t resident = resident_pages();
+        ck_assert_uint_ge(resident, pages); /* more where the system has huge pages */
+        for (size_t i = 0; i < 600; i++) {
+            memset(object[i], 1, bytes);
+        }
+        ck_assert_uint_eq(resident_pages(), resident);
+        tear_down();
+    }
+}
+END_TEST
+
+/* Memory that was used is cleared, not taken for fresh; and what a cache gives back untouched is
+ * fresh still. */
+START_TEST(what_was_touched_is_not_fresh_and_what_was_not_is)
+{
+    const size_t bytes = 32, slots = LULL__BLOCK / bytes;
+
+    set_up();
+    const lull_type *type = lull_type_leaf(heap, "slot", bytes);
+    char *last = NULL;
+    for (size_t i = 0; i < slots; i++) {
+        char *object = lull_alloc(t, type);
+        ck_assert(in_order(object, last, bytes));
+        ensure(*(uint64_t *)(void *)object == 0, "%zu", i);
+        memset(object, 1, bytes);
+        last = object;
+        if (i % 100 == 0) {
+            lull__cache_retire_all(t);
+        }
+    }
+    /* where a cache was given back in the middle of a group, the rest of it counts as touched */
+    uint64_t told = faults();
+    ck_assert_uint_ge(told, 4);
+    ck_assert_uint_le(told, LULL__BLOCK / LULL__OS_PAGE);
+    collect();
+    for (size_t i = 0; i < slots; i++) {
+        ensure(*(uint64_t *)lull_alloc(t, type) == 0, "%zu", i);
+    }
+    ck_assert_uint_eq(faults(), told);
+    tear_down();
+}
+END_TEST
+
 /* Two threads of one heap never get one slot. */
 #define EACH 20000
 static void *of_thread[2][EACH];
@@ -316,6 +396,8 @@ int main(void)
     tcase_add_test(tests, under_stress_too);
     tcase_add_test(tests, retiring_gives_back_what_was_not_handed_out);
     tcase_add_test(tests, holes_are_filled);
+    tcase_add_test(tests, each_fresh_page_is_touched_and_told_of_once);
+    tcase_add_test(tests, what_was_touched_is_not_fresh_and_what_was_not_is);
     tcase_add_test(tests, threads_have_slots_of_their_own);
     return support_run(suite_create("cache"), tests);
 }

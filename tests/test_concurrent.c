@@ -648,7 +648,7 @@ START_TEST(a_span_given_back_late_is_swept)
     struct lull__cell *cell = lull__span_of(heap, thing)->cell;
 
     lull__cache_retire_all(t);
-    struct lull__span *span = lull__central_take(heap, cell);
+    struct lull__span *span = lull__central_take(t, cell);
     ck_assert_ptr_eq(span, lull__span_of(heap, thing));
     lull__central_begin_sweep(heap);
     lull__central_give(heap, cell, span, true);

@@ -174,7 +174,7 @@ static void check_distribution(const json_t *run, const char *name)
 
 static const struct field delay_fields[] = {
     {"stop", OBJECT},  {"handshake", OBJECT}, {"assist", OBJECT},
-    {"sweep", OBJECT}, {"refill", OBJECT},
+    {"sweep", OBJECT}, {"refill", OBJECT},    {"fault", OBJECT},
 };
 
 /* The kinds add up to all pauses. */

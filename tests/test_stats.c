@@ -190,6 +190,44 @@ START_TEST(cycles_by_the_pacer_are_not_forced)
 }
 END_TEST
 
+/* A cycle beside the program holds nobody; each of its handshakes has its time. */
+START_TEST(handshakes_have_their_times)
+{
+    lull_options options;
+    lull_stats s;
+
+    finish();
+    lull_options_init(&options);
+    options.use_environment = 0;
+    options.mode = LULL_MODE_CONCURRENT;
+    ck_assert_int_eq(lull_heap_create(&options, &heap), LULL_OK);
+    thread = lull_attach(heap, LULL_STACK_PRECISE);
+    ck_assert_int_eq(lull_collect(thread), LULL_OK);
+    s = statistics();
+    ck_assert_uint_eq(s.time_to_stop.count, 0);
+    ck_assert_uint_ge(s.time_to_handshake.count, 4); /* raise, snapshot, a round, lower */
+    ck_assert_uint_gt(s.time_to_handshake.max_ns, 0);
+    ck_assert_uint_eq(s.pause_kind[LULL_PAUSE_HANDSHAKE].count, 0); /* all were done for it */
+}
+END_TEST
+
+/* Clearing a large object's memory takes long enough to be told of; fresh memory is not touched. */
+START_TEST(a_large_object_waits_for_its_clearing)
+{
+    const size_t bytes = 8 << 20;
+    lull_stats s;
+
+    memset(lull_alloc_leaf(thread, bytes), 1, bytes);
+    ck_assert_int_eq(lull_collect(thread), LULL_OK);
+    s = statistics();
+    ck_assert_uint_eq(s.pause_kind[LULL_PAUSE_FAULT].count, 0);
+    ck_assert_ptr_nonnull(lull_alloc_leaf(thread, bytes));
+    ck_assert_uint_gt(statistics().pause_kind[LULL_PAUSE_REFILL].count,
+                      s.pause_kind[LULL_PAUSE_REFILL].count);
+    ck_assert_uint_eq(statistics().pause_kind[LULL_PAUSE_FAULT].count, 0);
+}
+END_TEST
+
 START_TEST(the_knobs_show_at_once)
 {
     lull_stats s;
@@ -355,6 +393,34 @@ START_TEST(a_cycle_is_a_sequence_of_events)
 }
 END_TEST
 
+/* A thread that sweeps because it allocates says how many spans, and how long. */
+START_TEST(who_sweeps_for_itself_tells)
+{
+    uint64_t spans = 0, cpu_ns = statistics().sweep_cpu_ns;
+
+    while (statistics().cycles == 0) { /* it leaves its spans unswept */
+        ck_assert_ptr_nonnull(lull_alloc_leaf(thread, 1000));
+    }
+    atomic_store(&seen_count, 0);
+    ck_assert_int_eq(lull_events_subscribe(heap, see, &seen_count), LULL_OK);
+    for (unsigned i = 0; i < 100; i++) {
+        ck_assert_ptr_nonnull(lull_alloc_leaf(thread, 1000));
+    }
+    ck_assert_int_eq(lull_events_subscribe(heap, NULL, NULL), LULL_OK);
+    for (unsigned i = 0; i < atomic_load(&seen_count); i++) {
+        if (strcmp(lull_event_name(seen[i].id), "sweep") == 0) {
+            ck_assert_uint_eq(seen[i].thread, 1);
+            ck_assert_uint_eq(seen[i].fields[2], 1);
+            spans += seen[i].fields[0];
+            cpu_ns += seen[i].fields[1];
+        }
+    }
+    ck_assert_uint_ge(spans, 3); /* 32 objects of 1000 bytes in each */
+    ck_assert_uint_le(spans, 4);
+    ck_assert_uint_ge(statistics().sweep_cpu_ns, cpu_ns);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stats");
@@ -369,12 +435,15 @@ int main(void)
     tcase_add_test(figures, a_collection_shows_what_is_live);
     tcase_add_test(figures, objects_are_counted_in_their_class);
     tcase_add_test(figures, cycles_by_the_pacer_are_not_forced);
+    tcase_add_test(figures, handshakes_have_their_times);
+    tcase_add_test(figures, a_large_object_waits_for_its_clearing);
     tcase_add_test(figures, the_knobs_show_at_once);
     tcase_add_test(figures, released_memory_is_not_resident);
     tcase_add_test(figures, pending_finalizers_are_shown);
     tcase_add_test(figures, bad_readers_are_told);
     tcase_add_test(figures, pause_kinds_have_names);
     tcase_add_test(stream, a_cycle_is_a_sequence_of_events);
+    tcase_add_test(stream, who_sweeps_for_itself_tells);
     suite_add_tcase(suite, figures);
     suite_add_tcase(suite, stream);
     srunner_run_all(runner, CK_ENV);

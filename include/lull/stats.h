@@ -9,13 +9,17 @@
 
 LULL_BEGIN_DECLS
 
-/* What may delay a thread. Each kind has its own histogram. */
+/* What may delay a thread. Each kind has its own histogram. Delays of less than half a microsecond
+ * are not told of, but for those of faults, which are many. A large object's fresh pages are not
+ * touched by the library: the program meets their faults itself, as with malloc. */
 typedef enum lull_pause_kind {
     LULL_PAUSE_STOP,      /* held while a collection ran, from its reaching the safepoint */
-    LULL_PAUSE_HANDSHAKE, /* work done for the collector at a safepoint, the program going on */
+    LULL_PAUSE_HANDSHAKE, /* work done for the collector at a safepoint, the program going on;
+                             asking for a cycle, too */
     LULL_PAUSE_ASSIST,    /* marking done by an allocating thread */
     LULL_PAUSE_SWEEP,     /* sweeping done by an allocating thread */
-    LULL_PAUSE_REFILL,    /* taking new memory, over 10 µs: locks, page faults, zeroing */
+    LULL_PAUSE_REFILL,    /* taking new memory: locks, search, clearing a large object */
+    LULL_PAUSE_FAULT,     /* touching a page of a small object that is fresh from the system */
     LULL_PAUSE_KINDS
 } lull_pause_kind;
 
@@ -79,6 +83,7 @@ typedef struct lull_stats {
     lull_distribution pause;                         /* all kinds together */
     lull_distribution pause_kind[LULL_PAUSE_KINDS];  /* each kind */
     lull_distribution time_to_stop; /* from a request until every thread is held, per cycle */
+    lull_distribution time_to_handshake; /* until every thread took part, per handshake */
 
     size_t class_count; /* entries used in by_class */
     lull_class_stats by_class[LULL_STATS_CLASSES];
