@@ -23,8 +23,9 @@ static void shade(lull_thread *t, void *const *slot, void *value)
     lull__delay(t->heap, LULL__DELAY_STORE_SHADE);
     lull__grey_shade(t, (uintptr_t)value);
     if (t->head.marking == LULL__BARRIER_HYBRID) {
-        /* relaxed: a racing store's value was shaded when it was stored */
-        lull__grey_shade(t, (uintptr_t)__atomic_load_n(slot, __ATOMIC_RELAXED));
+        /* at once: the drain must not be over before it is marked (cycle_concurrent.c, .arg.bound).
+         * relaxed: a racing store's value was shaded when it was stored */
+        lull__grey_shade_now(t, (uintptr_t)__atomic_load_n(slot, __ATOMIC_RELAXED));
     }
 }
 

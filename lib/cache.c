@@ -82,19 +82,20 @@ static uint64_t free_slots(const uint8_t *states, uint32_t count)
     return ~mask & (count == GROUP ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1);
 }
 
-/* Colours the slots of `mask`. */
+/* Colours the slots of `mask`. release: pairs with the acquire in weak.c's is_reached; who sees that
+ * a slot is used again sees what became of its last object. */
 static void set_states(uint8_t *states, uint64_t mask, uint8_t value)
 {
     if (mask == ~UINT64_C(0)) {
         for (unsigned i = 0; i < GROUP; i += 8) {
-            /* relaxed: a marker may look; eight bytes that change at once */
+            /* eight bytes that change at once: a marker may look */
             __atomic_store_n((uint64_t *)(void *)(states + i),
-                             value * UINT64_C(0x0101010101010101), __ATOMIC_RELAXED);
+                             value * UINT64_C(0x0101010101010101), __ATOMIC_RELEASE);
         }
         return;
     }
     for (; mask != 0; mask &= mask - 1) {
-        lull__state_store(states + __builtin_ctzll(mask), value);
+        __atomic_store_n(states + __builtin_ctzll(mask), value, __ATOMIC_RELEASE);
     }
 }
 

@@ -27,8 +27,11 @@
  *   round that brings nothing what is white is dead.
  * .arg.bound  Rounds can go on while threads load white objects that only other threads' roots
  *   reach, which takes races that rarely last. After ROUNDS of them stores shade what they
- *   overwrite too: from the round after that on, whatever was reachable when it began gets
- *   marked, and nothing that was not can be reached: one more round is the last.
+ *   overwrite too, and hand it to the markers at once: so the drain of the round after that is
+ *   not over before all is marked that was reachable when that round began, and nothing else can
+ *   be reached: one more round is the last. (Words that waited for the next round to be handed
+ *   over could make as many rounds as a list has links.) Reading weak references may still call
+ *   rounds off.
  * .arg.inflight  A handshake may come by signal between a program's test of head.marking and its
  *   store. At H1: the store then is as one made before H1, into an object from before H2, which
  *   nobody has scanned, and what it stores is in a register or on the stack at H2. At H4: the slow
@@ -38,7 +41,9 @@
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
- *   was not the last.
+ *   was not the last. From DEAD to H4 the collector waits for nobody: a reader may stand between
+ *   the word and its object's state until the object is swept and its slot another's. So one that
+ *   finds the slot reached reads the word again.
  * .arg.revive Reviving for finalizers makes white objects black again, and the keys of ephemerons
  *   may be among them: a thread that reads such a key may load a child of it that is still white,
  *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing. */

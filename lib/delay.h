@@ -16,7 +16,9 @@
     X(STORE_SHADE, "a store saw that the collector marks; its value is not shaded")               \
     X(STORE_WRITE, "a store shaded its value; the slot is not written")                           \
     X(WEAK_PHASE, "a weak read knows the phase; the word is not read")                            \
+    X(WEAK_WORD, "a weak read knows the word; whether its object is reached is not asked")        \
     X(WEAK_SHADE, "a weak read knows the word and that it is white; it is not shaded")            \
+    X(EPHEMERON_KEY, "an ephemeron's key is alive; its value is not read")                        \
     X(STAND, "a thread saved its context; its state says running")                                \
     X(GO_ON, "no stop is wanted; the thread's state says that it stands")                         \
     X(GO_ON_AGAIN, "the thread's state says running; it has not looked for a stop again")         \

@@ -10,6 +10,8 @@
  * marking ends KEY is turned back to white, for sweeping. */
 #include "ephemeron.h"
 
+#include "delay.h"
+#include "thread.h"
 #include "weak.h"
 
 void lull__ephemeron_init(lull_heap *heap)
@@ -260,11 +262,18 @@ void *lull_ephemeron_key(lull_thread *t, lull_ephemeron *ephemeron)
 
 void *lull_ephemeron_value(lull_thread *t, lull_ephemeron *ephemeron)
 {
+    uintptr_t value = 0;
+
+    /* inside the library until the value is read: this thread need not hold the key, and handshakes
+     * in between could make both die */
+    lull__enter(t);
     /* the key first: where it is dead, or about to be, the value is nobody's business */
-    if (lull__weak_read(t, &ephemeron->key) == 0) {
-        return NULL;
+    if (lull__weak_read(t, &ephemeron->key) != 0) {
+        lull__delay(t->heap, LULL__DELAY_EPHEMERON_KEY);
+        value = lull__weak_shade(t, value_of(ephemeron));
     }
-    return (void *)lull__weak_shade(t, value_of(ephemeron));
+    lull__leave(t);
+    return (void *)value;
 }
 
 void lull_ephemeron_set(lull_thread *t, lull_ephemeron *ephemeron, void *value)

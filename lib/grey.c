@@ -70,6 +70,16 @@ void lull__grey_shade(lull_thread *t, uintptr_t word)
     }
 }
 
+void lull__grey_shade_now(lull_thread *t, uintptr_t word)
+{
+    uintptr_t address = lull__address(t->heap, word);
+    struct lull__slot slot = lull__resolve(t->heap, address);
+
+    if (is_white(t->heap, &slot) && !lull__queue_add(&t->heap->queue, address)) {
+        blacken(t, address);
+    }
+}
+
 void lull__grey_flush(lull_thread *t)
 {
     if (t->grey == NULL || t->grey_count == 0) {

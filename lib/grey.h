@@ -9,6 +9,9 @@
  * by whoever takes its part in a handshake; inside the library. */
 void lull__grey_shade(lull_thread *t, uintptr_t word);
 
+/* The same, but the word does not wait for a handshake: the markers have it at once. */
+void lull__grey_shade_now(lull_thread *t, uintptr_t word);
+
 /* Hands what the thread has to the markers. */
 void lull__grey_flush(lull_thread *t);
 

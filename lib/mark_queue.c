@@ -58,9 +58,9 @@ static void map_chunks(struct lull__mark_queue *queue)
     queue->spare = chunk;
 }
 
-struct lull__chunk *lull__queue_take_empty(struct lull__mark_queue *queue)
+/* Under lock. */
+static struct lull__chunk *take_empty(struct lull__mark_queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
     if (queue->spare == NULL) {
         map_chunks(queue);
     }
@@ -68,6 +68,13 @@ struct lull__chunk *lull__queue_take_empty(struct lull__mark_queue *queue)
     if (chunk != NULL) {
         queue->spare = chunk->next;
     }
+    return chunk;
+}
+
+struct lull__chunk *lull__queue_take_empty(struct lull__mark_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    struct lull__chunk *chunk = take_empty(queue);
     pthread_mutex_unlock(&queue->lock);
     return chunk;
 }
@@ -98,15 +105,40 @@ static void wake(struct lull__mark_queue *queue, int count)
     lull__os_futex_wake(&queue->wake, count);
 }
 
+/* Under lock. */
+static void put_full(struct lull__mark_queue *queue, struct lull__chunk *chunk)
+{
+    chunk->next = queue->full;
+    queue->full = chunk;
+    atomic_fetch_add_explicit(&queue->full_count, 1, memory_order_relaxed);
+}
+
 void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chunk)
 {
     lull__delay(heap_of(queue), LULL__DELAY_QUEUE_PUBLISH);
     pthread_mutex_lock(&queue->lock);
-    chunk->next = queue->full;
-    queue->full = chunk;
-    atomic_fetch_add_explicit(&queue->full_count, 1, memory_order_relaxed);
+    put_full(queue, chunk);
     wake(queue, 1);
     pthread_mutex_unlock(&queue->lock);
+}
+
+bool lull__queue_add(struct lull__mark_queue *queue, uintptr_t word)
+{
+    pthread_mutex_lock(&queue->lock);
+    struct lull__chunk *chunk = queue->full;
+    if (chunk == NULL || chunk->count == LULL__CHUNK_WORDS) {
+        chunk = take_empty(queue);
+        if (chunk != NULL) {
+            chunk->count = 0;
+            put_full(queue, chunk);
+        }
+    }
+    if (chunk != NULL) {
+        chunk->word[chunk->count++] = word;
+        wake(queue, 1);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return chunk != NULL;
 }
 
 /* Under lock. */

@@ -17,6 +17,9 @@ void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers);
 /* Gives a chunk with work to whichever marker is idle. */
 void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chunk);
 
+/* Publishes one word, in a chunk that others share where that has room; false: no memory. */
+bool lull__queue_add(struct lull__mark_queue *queue, uintptr_t word);
+
 /* Published work, or NULL when the drain is over: all markers idle and nothing published. Waits
  * in between. `idle`: the caller already counts as idle. */
 struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle);

@@ -181,8 +181,9 @@ void lull__span_free(lull_heap *heap, struct lull__span *span)
     bool large = block->large;
 
     for (uint32_t i = 0; i < span->blocks; i++) {
-        /* relaxed: nobody marks while spans are freed */
-        atomic_store_explicit(&block[i].kind, LULL__KIND_NONE, memory_order_relaxed);
+        /* nobody marks while spans are freed. release: pairs with the acquire in lull__resolve, for
+         * weak reads (weak.c, is_reached) */
+        atomic_store_explicit(&block[i].kind, LULL__KIND_NONE, memory_order_release);
     }
     if (!large) {
         states_give(&heap->states, states, span->slots);

@@ -69,9 +69,11 @@ static bool is_reached(const lull_heap *heap, uintptr_t word)
 {
     struct lull__slot slot = lull__resolve(heap, lull__address(heap, word));
 
-    /* relaxed: the phase that was read before orders it */
+    /* acquire: pairs with the release in cache.c, as resolving does with that in span.c: who sees
+     * the slot freed, or used again, sees the reference cleared. The mark of its own object is
+     * ordered by the phase that was read before */
     return slot.state == NULL ||
-           lull__state_load(slot.state) ==
+           __atomic_load_n(slot.state, __ATOMIC_ACQUIRE) ==
                atomic_load_explicit(&heap->alloc_colour, memory_order_relaxed);
 }
 
@@ -86,8 +88,15 @@ static uintptr_t read_while_marking(lull_thread *t, const uintptr_t *weak)
            LULL__WEAK_IDLE) {
         lull__delay(heap, LULL__DELAY_WEAK_PHASE);
         uintptr_t word = __atomic_load_n(weak, __ATOMIC_RELAXED);
-        if (word == 0 || is_reached(heap, word)) {
-            return word;
+        lull__delay(heap, LULL__DELAY_WEAK_WORD);
+        if (word == 0) {
+            return 0;
+        }
+        if (is_reached(heap, word)) {
+            if (__atomic_load_n(weak, __ATOMIC_RELAXED) == word) {
+                return word;
+            }
+            continue; /* cleared and swept meanwhile: what is reached is another */
         }
         lull__delay(heap, LULL__DELAY_WEAK_SHADE);
         if (phase == LULL__WEAK_MARKING) {
