@@ -11,7 +11,11 @@
  *   lull/store.h    the write barrier
  *   lull/root.h     roots: conservative stacks, frames, handles, ranges, tracers
  *   lull/weak.h     weak references, ephemerons, finalizers
+ *   lull/scope.h    what a pool gave goes back at the end of a block
  *   lull/pool.h     object pools
+ *   lull/buffer.h   pools of byte buffers
+ *   lull/builder.h  pools of string builders
+ *   lull/compose.h  things made of pooled parts
  *   lull/stats.h    statistics and events
  *
  * lull/inline.h is not included: it is the opt-in header that puts the fast paths of
@@ -37,7 +41,11 @@
 #include <lull/store.h>
 #include <lull/root.h>
 #include <lull/weak.h>
+#include <lull/scope.h>
 #include <lull/pool.h>
+#include <lull/buffer.h>
+#include <lull/builder.h>
+#include <lull/compose.h>
 #include <lull/stats.h>
 
 #endif

@@ -1,6 +1,7 @@
 /* heap.c -- heaps: create, destroy, knobs, collections on request. */
 #include <string.h>
 
+#include "buffer.h"
 #include "central.h"
 #include "collector.h"
 #include "cycle.h"
@@ -72,6 +73,7 @@ static void finish_parts(lull_heap *heap)
     lull__collector_finish(heap);
     lull__worker_finish(heap);
     lull__mark_finish(heap);
+    lull__buffer_pools_finish(heap);
     lull__pools_finish(heap);
     lull__finalizer_finish(heap);
     lull__ephemeron_finish(heap);

@@ -571,6 +571,8 @@ struct lull_heap {
     _Atomic uint32_t pools_used; /* indices ever used */
     struct lull__pool_thread *pool_threads; /* who has magazines; under pools_lock */
     struct lull__magazine_store magazines;
+    struct lull_buffer_pool *buffer_pools; /* all, destroyed ones too; under pools_lock */
+    _Atomic(const lull_type *) buffer_type; /* NULL: not needed yet; see buffer.c */
 
     struct lull__events events;
 

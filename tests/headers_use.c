@@ -15,6 +15,51 @@ typedef struct buffer {
 
 LULL_POOL_TYPE(buffer_pool, buffer)
 
+#define MESSAGE_PARTS(PART)                                                                        \
+    PART(buffer_pool, header)                                                                      \
+    PART(lull_buffer, body)                                                                        \
+    PART(lull_builder, log)
+LULL_COMPOSED(message, MESSAGE_PARTS)
+
+#define EXCHANGE_PARTS(PART)                                                                       \
+    PART(message, request)                                                                         \
+    PART(message, answer)
+LULL_COMPOSED(exchange, EXCHANGE_PARTS)
+
+lull_buffer *lull_test_use_scopes(lull_thread *t, struct exchange_pool *exchanges);
+
+lull_buffer *lull_test_use_scopes(lull_thread *t, struct exchange_pool *exchanges)
+{
+    struct message_pool *messages = exchanges->request;
+    LULL_POOLED(buffer_pool, header, t, messages->header);
+    LULL_POOLED(lull_buffer, body, t, messages->body);
+    LULL_POOLED(lull_builder, log, t, messages->log);
+    LULL_POOLED(exchange, both, t, exchanges);
+
+    if (both == NULL || body == NULL) {
+        return NULL;
+    }
+    lull_buffer_clear(both->answer->body);
+    header->bytes[0] = both->request->header->bytes[0];
+    lull_builder_printf(t, log, "%zu", body->length);
+    exchange_put(t, exchanges, exchange_get(t, exchanges));
+    return lull_keep(body);
+}
+
+int lull_test_use_pools(lull_heap *heap, struct exchange_pool *exchanges);
+
+int lull_test_use_pools(lull_heap *heap, struct exchange_pool *exchanges)
+{
+    int status = message_pool_open(exchanges->request, heap, "messages");
+
+    if (status == LULL_OK) {
+        status = exchange_pool_open(exchanges, heap, "exchanges");
+    }
+    exchange_pool_close(exchanges);
+    message_pool_close(exchanges->request);
+    return status;
+}
+
 void *lull_test_use(lull_heap *heap, lull_thread *t, lull_pool *pool);
 
 void *lull_test_use(lull_heap *heap, lull_thread *t, lull_pool *pool)

@@ -11,6 +11,7 @@
 #define LULL_POOL_H
 
 #include <lull/base.h>
+#include <lull/scope.h>
 #include <lull/thread.h>
 #include <lull/type.h>
 
@@ -200,17 +201,20 @@ static inline void lull_pool_put(lull_thread *t, lull_pool *pool, void *object)
     m->count = count + 1;
 }
 
-/* LULL_POOL_TYPE(buffers, struct buffer): functions buffers_get(t, pool) and
- * buffers_put(t, pool, object) with the C type, no casts in the program. */
+/* LULL_POOL_TYPE(items, struct item): functions items_get(t, pool) and items_put(t, pool, object)
+ * with the C type, no casts in the program; and LULL_POOLED(items, item, t, pool), see
+ * lull/scope.h. At file scope. */
 #define LULL_POOL_TYPE(prefix, T)                                                                  \
-    static inline T *prefix##_get(lull_thread *t, lull_pool *pool)                                 \
+    __attribute__((unused)) static inline T *prefix##_get(lull_thread *t_, lull_pool *pool_)       \
     {                                                                                              \
-        return (T *)lull_pool_get(t, pool);                                                        \
+        return (T *)lull_pool_get(t_, pool_);                                                      \
     }                                                                                              \
-    static inline void prefix##_put(lull_thread *t, lull_pool *pool, T *object)                    \
+    __attribute__((unused)) static inline void prefix##_put(lull_thread *t_, lull_pool *pool_,     \
+                                                            T *object_)                            \
     {                                                                                              \
-        lull_pool_put(t, pool, object);                                                            \
-    }
+        lull_pool_put(t_, pool_, object_);                                                         \
+    }                                                                                              \
+    LULL_POOL_SCOPE(prefix, lull_pool, T)
 
 /* ---- counters ---- */
 
