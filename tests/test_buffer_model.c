@@ -70,14 +70,14 @@ static void model_swap(struct random *r, size_t i, struct model *m)
     if (b != NULL) {
         check_model(b, m);
         lull_buffer_put(t, pool, b);
-        root[i] = NULL;
+        lull_store(t, &root[i], NULL);
         return;
     }
     size_t bytes = random_below(r, 3) != 0 ? 0 : random_below(r, 5000);
     b = bytes != 0 ? lull_buffer_get_sized(t, pool, bytes) : lull_buffer_get(t, pool);
     ensure(b != NULL, "%s", lull_error_message());
     ensure(b->length == 0 && b->capacity >= bytes, "%zu of %zu", b->length, b->capacity);
-    root[i] = b;
+    lull_store(t, &root[i], b);
     m->length = 0;
 }
 
@@ -111,7 +111,7 @@ static void play_model(uint64_t seed)
     for (size_t i = 0; i < OUT; i++) {
         free(model[i].text);
         lull_buffer_put(t, pool, root[i]);
-        root[i] = NULL;
+        lull_store(t, &root[i], NULL);
     }
     stats_of(pool);
 }
