@@ -31,12 +31,28 @@ static inline size_t support_rounds(size_t rounds)
 }
 
 /* The mode that suites use where a test does not care: LULL_TEST_MODE=stop has cycles hold all
- * threads. */
+ * threads, LULL_TEST_MODE=incremental has the threads mark. */
 static inline lull_mode support_mode(void)
 {
     const char *mode = getenv("LULL_TEST_MODE");
 
-    return mode != NULL && strcmp(mode, "stop") == 0 ? LULL_MODE_STOP : LULL_MODE_CONCURRENT;
+    if (mode != NULL && strcmp(mode, "stop") == 0) {
+        return LULL_MODE_STOP;
+    }
+    return mode != NULL && strcmp(mode, "incremental") == 0 ? LULL_MODE_INCREMENTAL
+                                                            : LULL_MODE_CONCURRENT;
+}
+
+/* LULL_TEST_SEED=N has the threads of every heap that chose no seed linger at the steps of the
+ * protocol as the library's schedule N has it; where N is odd each cycle is verified too. */
+static inline void support_disturb(lull_options *options)
+{
+    const char *seed = getenv("LULL_TEST_SEED");
+
+    if (seed != NULL && options->schedule_seed == 0) {
+        options->schedule_seed = (unsigned)strtoul(seed, NULL, 10);
+        options->debug |= options->schedule_seed % 2 != 0 ? LULL_DEBUG_VERIFY : 0;
+    }
 }
 
 /* Whether the suite must be left out: an emulator of another processor ends programs with many
@@ -66,9 +82,11 @@ static inline lull_options support_options(void)
 
 static inline lull_heap *support_heap(const lull_options *options)
 {
+    lull_options disturbed = *options;
     lull_heap *heap = NULL;
 
-    ck_assert_msg(lull_heap_create(options, &heap) == LULL_OK, "%s", lull_error_message());
+    support_disturb(&disturbed);
+    ck_assert_msg(lull_heap_create(&disturbed, &heap) == LULL_OK, "%s", lull_error_message());
     return heap;
 }
 

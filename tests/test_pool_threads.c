@@ -115,7 +115,7 @@ static void *use_pool(void *arg)
         }
         for (size_t i = 0; i < held; i += 1 + random_below(&r, 20)) {
             struct item **place = &table[random_below(&r, 64)];
-            struct item *other = __atomic_exchange_n(place, mine[i], __ATOMIC_ACQ_REL);
+            struct item *other = lull_exchange(t, place, mine[i]);
             mine[i] = other != NULL ? other : mine[--held];
         }
         while (held > wanted) {
