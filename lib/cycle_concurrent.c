@@ -170,15 +170,16 @@ static void begin_assists(struct lull__cycle *c)
 static struct lull__marker *take_snapshot(struct lull__cycle *c)
 {
     lull_heap *heap = c->heap;
-    struct lull__marker *m = lull__mark_begin(heap);
+    uint8_t white = atomic_load_explicit(&heap->colour, memory_order_relaxed);
 
     c->mark_ns = lull__os_now_ns();
     c->in_use_bytes =
         atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
     atomic_store_explicit(&heap->stack_bytes, 0, memory_order_relaxed);
-    atomic_store_explicit(&heap->alloc_colour, m->black, memory_order_relaxed);
+    atomic_store_explicit(&heap->alloc_colour, lull__other_colour(white), memory_order_relaxed);
     lull__delay(heap, LULL__DELAY_SNAPSHOT);
     handshake(heap, snapshot, LULL__BARRIER_INSERT);
+    struct lull__marker *m = lull__mark_begin(heap); /* the range may still have grown for white */
     lull__delay(heap, LULL__DELAY_SHARED_ROOTS);
     c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
     c->roots.stack_bytes = atomic_load_explicit(&heap->stack_bytes, memory_order_relaxed);

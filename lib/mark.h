@@ -60,8 +60,9 @@ void lull__mark_finish(lull_heap *heap);
  * starting a thread takes locks of the C library, which a thread held by a signal may have. */
 void lull__mark_start_threads(lull_heap *heap, uint32_t markers);
 
-/* A cycle begins: white is the heap's colour from now on, black the other. All threads are held,
- * everything is swept. Returns the collecting thread's marker. */
+/* Marking begins: white is the heap's colour from now on, black the other. Everything is swept; all
+ * threads are held, or allocate black: a marker looks only at the range as it is now. Returns the
+ * collecting thread's marker. */
 struct lull__marker *lull__mark_begin(lull_heap *heap);
 
 /* Adds roots: one word, or every aligned word of a range. May mark some of what they reach. */
