@@ -605,7 +605,10 @@ static bool serve(lull_thread *t, uint64_t number)
         return false;
     }
     lull__delay(t->heap, LULL__DELAY_SERVE_BEGIN);
-    t->heap->action(t, LULL__PART_BLOCKED);
+    /* it may have taken part itself, and blocked then, since it was looked at */
+    if (atomic_load_explicit(&t->handshake, memory_order_relaxed) != number) {
+        t->heap->action(t, LULL__PART_BLOCKED);
+    }
     lull__delay(t->heap, LULL__DELAY_SERVE_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     atomic_store_explicit(&t->handshake, number, memory_order_relaxed);
