@@ -14,6 +14,8 @@
  *
  * .inv.taken: slots that are coloured but not handed out belong to exactly one cache, and go
  * back to free when it retires. An object between taking and return is coloured (.inv.colour).
+ * .inv.zero: a slot with a colour holds an object or zeroes, where its layout is a callback or named
+ * in the slot.
  *
  * EXCEPTIONS: a thread held by a signal can be between reading and writing `cursor`, so its
  * caches are not retired: its slots in waiting are kept for the cycle (lull__cache_keep_all). */
@@ -83,7 +85,8 @@ static uint64_t free_slots(const uint8_t *states, uint32_t count)
 }
 
 /* Colours the slots of `mask`. release: pairs with the acquire in weak.c's is_reached; who sees that
- * a slot is used again sees what became of its last object. */
+ * a slot is used again sees what became of its last object. And with that in mark.c's rescan_span,
+ * which may come at once (.inv.zero). */
 static void set_states(uint8_t *states, uint64_t mask, uint8_t value)
 {
     if (mask == ~UINT64_C(0)) {
@@ -172,8 +175,9 @@ static void open_window(lull_thread *t, struct lull__cache *cache)
     cache->end += window;
 }
 
-/* A stale pointer may lead marking to a slot that waits here. What marking reads there is harmless
- * where it is words; a trace callback, or a layout that the slot names, wants an object or zero. */
+/* A stale pointer, or recovery from a full mark stack, may lead marking to a slot that waits here.
+ * What marking reads there is harmless where it is words; a trace callback, or a layout that the
+ * slot names, wants an object or zero (.inv.zero). */
 static bool waits_zero(const struct lull__cell *cell)
 {
     return cell->layout->kind == LULL__KIND_CUSTOM || cell->layout->kind == LULL__KIND_GENERIC;
@@ -354,6 +358,15 @@ size_t lull__cache_keep_all(lull_thread *t, uint8_t colour)
     return bytes;
 }
 
+/* Begins the span again behind the group at hand: what was freed is handed out before other memory.
+ * Only the slow paths look at what changes here, so the thread may be in an inline one. */
+static void sweep_own(lull_thread *t, struct lull__cache *cache)
+{
+    if (lull__sweep_span(t->heap, cache->span).freed != 0) {
+        cache->next_group = 0;
+    }
+}
+
 void lull__cache_sweep_all(lull_thread *t)
 {
     uint32_t cells = atomic_load_explicit(&t->heap->cell_count, memory_order_acquire);
@@ -368,7 +381,7 @@ void lull__cache_sweep_all(lull_thread *t)
         count_taken(t, &t->heap->cells[i], cache,
                     (uint32_t)__builtin_popcountll(waiting_mask(cache)));
         if (cache->span->epoch != lull__sweep_epoch(t->heap)) {
-            lull__sweep_span(t->heap, cache->span);
+            sweep_own(t, cache);
         }
     }
 }
