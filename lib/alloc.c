@@ -17,8 +17,6 @@
 #include "thread.h"
 #include "weak.h"
 
-#include <string.h>
-
 /* ---- one try, no safepoint ---- */
 
 static void *try_small(lull_thread *t, struct lull__layout *layout, size_t bytes)
@@ -55,16 +53,12 @@ static void *try_large(lull_thread *t, struct lull__layout *layout, size_t bytes
     if (span == NULL) {
         return NULL;
     }
-    char *object = lull__span_start(heap, span);
-    if (!span->clean) {
-        memset(object, 0, span->bytes);
-    }
     lull__central_give_large(heap, span);
     lull__pause_note(t, LULL_PAUSE_REFILL, since_ns);
     t->unflushed_bytes += span->bytes;
     lull__cache_flush_count(t);
     lull__emit(&heap->events, alloc_flush, t->number, LULL__CLASSES, 1, span->bytes);
-    return object;
+    return lull__span_start(heap, span);
 }
 
 /* A generic object that leaves no room for its header is a large one. */

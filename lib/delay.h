@@ -40,9 +40,11 @@
     X(LOWER, "all lists are given to be swept; nobody is asked to lower the barrier")              \
     X(SWEEP_OWN, "the barrier is down; the thread's own spans are not swept")                     \
     X(TAKE_GROUP, "a group of slots is coloured; none is handed out")                             \
+    X(NEW_LARGE, "a large object has memory and a colour; nobody can find it")                    \
     X(GIVE_SPAN, "a span leaves a cache; it stands in no list")                                   \
     X(QUEUE_PUBLISH, "words are to be published; the queue is not locked")                        \
     X(QUEUE_WAIT, "a marker found nothing; it does not sleep yet")                                \
+    X(RESCAN, "words were dropped; no black object is scanned again")                             \
     X(ASSIST_BEGIN, "an assist has taken work; it has not begun")                                 \
     X(ASSIST_END, "an assist has given back what is left; it counts as working")                  \
     X(ATTACH, "a thread is made; the heap does not know it")                                      \

@@ -11,9 +11,10 @@
  * is harmless, and rare (.inv.twice).
  *
  * The stack is chunks. Where no memory can be had for another, the objects of its words are
- * blackened unscanned, the words dropped and queue->overflow set; after the drain the heap is
- * walked, and every black object scanned again, until nothing was dropped. Blackening first is
- * what keeps the words that no object holds: roots, and the values of ephemerons.
+ * blackened unscanned, the words dropped and, if any of them was white, queue->overflow set; after
+ * the drain the heap is walked, and every black object scanned again, until nothing was dropped.
+ * Blackening first is what keeps the words that no object holds: roots, and the values of
+ * ephemerons. One chunk suffices: each walk but the last makes a white object black.
  *
  * A large object is scanned a piece at a time: what goes on the stack then is the address of the
  * next piece with LULL__PIECE_BIT set, which no address has. */
@@ -27,6 +28,7 @@
 #include "span.h"
 
 #define PIECE_BYTES ((size_t)32 << 10)
+#define PIECES_KEPT 64    /* of a chunk that is dropped */
 #define SHARE_EVERY 128   /* edges between looks at whether another marker is idle */
 #define SHARE_LEAST 64    /* words worth giving away */
 #define PATIENCE_NS 2000000 /* before the collecting thread helps the mutators mark: 2 ms */
@@ -51,32 +53,45 @@ static void find_ephemeron(struct lull__marker *m, char *base)
     }
 }
 
-/* Blackens the object of a word without scanning it: recover() will. */
-static void blacken(struct lull__marker *m, uintptr_t word)
+/* Blackens the object of a word without scanning it, recover() will; false: it is not white. */
+static bool blacken(struct lull__marker *m, uintptr_t word)
 {
-    struct lull__slot slot = lull__resolve(m->heap, word & ~LULL__PIECE_BIT);
+    struct lull__slot slot = lull__resolve(m->heap, word);
 
     if (!lull__mark_missed(m, &slot)) {
-        return;
+        return false;
     }
     lull__state_store(slot.state, m->black);
     m->objects++;
-    m->bytes += slot.block->granules * LULL__GRANULE;
+    m->bytes += lull__slot_bytes(m->heap, &slot);
     /* relaxed: resolving has acquired it */
     if (atomic_load_explicit(&slot.block->kind, memory_order_relaxed) == LULL__KIND_EPHEMERON) {
         find_ephemeron(m, slot.base);
     }
+    return true;
 }
 
-/* Drops the words of the present chunk; recover() goes on from their objects. */
+/* Drops the words of the present chunk; recover() goes on from those of their objects that were
+ * white. Pieces are kept, or a walk could fail at the same piece as the one before; so many at once
+ * as cannot be are of objects that were white when this walk began. */
 static void overflow(struct lull__marker *m)
 {
+    uintptr_t *kept = m->chunk->word;
+    bool lost = false;
+
     for (const uintptr_t *word = m->chunk->word; word < m->top; word++) {
-        blacken(m, *word);
+        bool piece = (*word & LULL__PIECE_BIT) != 0;
+        if (piece && kept < m->chunk->word + PIECES_KEPT) {
+            *kept++ = *word;
+        } else {
+            lost |= piece || blacken(m, *word);
+        }
     }
-    /* relaxed: read after the drain, which synchronises through the queue's lock */
-    atomic_store_explicit(&m->heap->queue.overflow, 1, memory_order_relaxed);
-    m->top = m->chunk->word;
+    if (lost) {
+        /* relaxed: read after the drain, which synchronises through the queue's lock */
+        atomic_store_explicit(&m->heap->queue.overflow, 1, memory_order_relaxed);
+    }
+    m->top = kept;
 }
 
 static void use_chunk(struct lull__marker *m, struct lull__chunk *chunk, size_t count)
@@ -135,7 +150,9 @@ static void scan_record(struct lull__marker *m, const char *base, uint64_t mask)
 
     make_room(m, LULL__ROOM);
     for (; mask != 0; mask &= mask - 1) {
-        push(m, lull__untag(m->heap, words[__builtin_ctzll(mask)]));
+        /* relaxed: the program may be storing to it */
+        uintptr_t w = __atomic_load_n(&words[__builtin_ctzll(mask)], __ATOMIC_RELAXED);
+        push(m, lull__untag(m->heap, w));
     }
 }
 
@@ -479,6 +496,8 @@ static void rescan_object(struct lull__marker *m, const struct lull__block *bloc
         scan_record(m, base, block->mask);
     } else if (kind == LULL__KIND_RUN) {
         scan_record(m, base, (UINT64_C(1) << block->mask) - 1);
+    } else if (kind != LULL__KIND_LEAF && block->large) {
+        lull__mark_scan_piece(m, base);
     } else if (kind != LULL__KIND_LEAF && kind != LULL__KIND_EPHEMERON) {
         lull__mark_scan_other(m, block, base);
     }
@@ -493,19 +512,24 @@ static void rescan_span(struct lull__marker *m, const struct lull__span *span)
     uint8_t *states = block->states;
 
     for (uint32_t i = 0; i < span->slots; i++) {
-        if (lull__state_load(&states[i]) == m->black) {
+        /* acquire: pairs with the release in cache.c's set_states */
+        if (__atomic_load_n(&states[i], __ATOMIC_ACQUIRE) == m->black) {
             rescan_object(m, block, start + i * lull__block_slot_size(block));
         }
     }
 }
 
-/* After words were dropped: every black object's white children, until nothing is dropped. The
- * statistics then count some large objects twice. */
+/* After words were dropped: every black object's white children, until nothing is dropped. What
+ * threads blackened is missing in the statistics. Beside the program black are new objects too,
+ * which the program may be filling, and slots that wait in caches, perhaps with old contents. What
+ * old words reach is kept a cycle longer; a callback is led to objects and zeroes alone
+ * (.inv.zero). */
 static void recover(struct lull__marker *m)
 {
     lull_heap *heap = m->heap;
 
     while (atomic_exchange_explicit(&heap->queue.overflow, 0, memory_order_relaxed) != 0) {
+        lull__delay(heap, LULL__DELAY_RESCAN);
         lull__ephemeron_recover(m);
         drain_alone(m);
         pthread_mutex_lock(&heap->pages.lock); /* see weak.c */

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "delay.h"
 #include "pages.h"
 
 #define STATE_UNIT ((size_t)64)
@@ -165,11 +166,13 @@ struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *la
     span->slots = 1;
     span->live = 1;
     span->bytes = lull__round_up(bytes, LULL__ALIGNMENT);
-    /* it can be found from here on, and is scannable only once the caller has cleared it: no
-     * marking begins in between, since the caller reaches no safepoint; while marking runs the
-     * colour is black, and it is not scanned at all */
+    if (!span->clean) {
+        memset(lull__span_start(heap, span), 0, span->bytes);
+    }
     span->large_state = colour;
     enum lull__kind kind = describe(&model, layout);
+    lull__delay(heap, LULL__DELAY_NEW_LARGE);
+    /* a marker may find it and scan it from here on: .inv.zero */
     publish(heap, span, &model, kind);
     return span;
 }

@@ -10,8 +10,8 @@ void lull__states_finish(lull_heap *heap);
 /* A fresh span of the cell, all its slots free, in no list; NULL: no memory or the limit. */
 struct lull__span *lull__span_new(lull_heap *heap, struct lull__cell *cell);
 
-/* A span for one large object of `layout` of `bytes`, its slot coloured `colour`; its memory is
- * zero where span->clean says so. NULL: no memory or the limit. */
+/* A span for one large object of `layout` of `bytes`, its slot coloured `colour`, its memory zero.
+ * NULL: no memory or the limit. */
 struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *layout, size_t bytes,
                                         uint8_t colour);
 
@@ -26,9 +26,9 @@ LULL__INLINE uint8_t *lull__span_states(const lull_heap *heap, const struct lull
 
 LULL__INLINE enum lull__kind lull__span_kind(const lull_heap *heap, const struct lull__span *span)
 {
-    /* relaxed: the caller holds the span */
+    /* acquire: pairs with the release in publish; who walks all spans may meet one being made */
     return (enum lull__kind)atomic_load_explicit(&heap->pages.blocks[span - heap->pages.spans].kind,
-                                                 memory_order_relaxed);
+                                                 memory_order_acquire);
 }
 
 /* Lists of spans, first in first out, so that spans stay in the order of their addresses as

@@ -44,7 +44,7 @@ static inline lull_options concurrent_options(size_t heap_min)
 {
     lull_options options = support_options();
 
-    options.mode = LULL_MODE_CONCURRENT;
+    options.mode = support_mode_beside();
     options.gc_percent = 100;
     options.heap_min = heap_min;
     options.markers = 2;

@@ -43,6 +43,12 @@ static inline lull_mode support_mode(void)
                                                             : LULL_MODE_CONCURRENT;
 }
 
+/* For tests of what only comes about beside the program. */
+static inline lull_mode support_mode_beside(void)
+{
+    return support_mode() == LULL_MODE_INCREMENTAL ? LULL_MODE_INCREMENTAL : LULL_MODE_CONCURRENT;
+}
+
 /* LULL_TEST_SEED=N has the threads of every heap that chose no seed linger at the steps of the
  * protocol as the library's schedule N has it; where N is odd each cycle is verified too. */
 static inline void support_disturb(lull_options *options)
