@@ -1,6 +1,7 @@
 /* assist.c -- marking done by threads that allocate while a cycle marks.
  *
- * A cycle may allocate mark_headroom_bytes while it marks mark_expected_bytes. A thread that has
+ * A cycle may allocate mark_headroom_bytes while it marks mark_expected_bytes, what the last one
+ * marked; a heap that grows shows when there is more, and then all of it may be alive. A thread that has
  * taken new slots compares how far both are; where marking is behind, it takes a chunk of
  * published work, marks for a quantum and gives back what is left. So what the background does is
  * credit for all, and nobody waits: a thread assists at most once for each FLUSH_BYTES of slots
@@ -11,8 +12,8 @@
 
 #include "thread.h"
 
-#define ASSIST_EDGES 1024 /* a quantum: some microseconds */
-#define NOTED_NS 500      /* a look that found nothing to do is no pause */
+#define QUANTUM_NS 8000 /* for one assist */
+#define NOTED_NS 500    /* a look that found nothing to do is no pause */
 
 static size_t heap_bytes(const lull_heap *heap)
 {
@@ -27,7 +28,8 @@ static bool behind(const lull_heap *heap)
     size_t begin = (size_t)atomic_load_explicit(&heap->cycle_begin_bytes, memory_order_relaxed);
     size_t allocated = now > begin ? now - begin : 0;
     size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
-    size_t expected = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed);
+    size_t usual = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed);
+    size_t expected = marked <= usual ? usual : lull__max(begin, marked);
     size_t headroom = atomic_load_explicit(&heap->mark_headroom_bytes, memory_order_relaxed);
 
     /* allocated / headroom > marked / expected, without dividing */
@@ -40,12 +42,12 @@ static bool past_goal(const lull_heap *heap)
     return heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
 }
 
-static void assist(lull_thread *t)
+static void assist(lull_thread *t, uint64_t now_ns)
 {
     lull_heap *heap = t->heap;
     bool marking = atomic_load_explicit(&heap->marking, memory_order_relaxed);
 
-    if (marking && behind(heap) && lull__mark_assist(t, ASSIST_EDGES)) {
+    if (marking && behind(heap) && lull__mark_assist(t, now_ns + QUANTUM_NS)) {
         return;
     }
     if (past_goal(heap)) {
@@ -62,7 +64,7 @@ void lull__assist(lull_thread *t)
     }
     uint64_t start_ns = lull__os_now_ns();
     lull__enter(t);
-    assist(t);
+    assist(t, start_ns);
     lull__leave(t);
     uint64_t ns = lull__os_now_ns() - start_ns;
     if (ns >= NOTED_NS) {

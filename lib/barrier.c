@@ -15,13 +15,13 @@
 #define MOVE_WORDS 512 /* of a lull_move between two chances for a handshake by signal */
 
 /* Before `value` replaces what `slot` holds. Inside the library. */
-static void shade(lull_thread *t, void *const *slot, void *value)
+LULL__INLINE void shade(lull_thread *t, void *const *slot, void *value)
 {
     if (LULL__LIKELY(t->head.marking == LULL__BARRIER_OFF)) {
         return;
     }
     lull__delay(t->heap, LULL__DELAY_STORE_SHADE);
-    lull__grey_shade(t, (uintptr_t)value);
+    lull__grey_note(t, (uintptr_t)value);
     if (t->head.marking == LULL__BARRIER_HYBRID) {
         /* at once: the drain must not be over before it is marked (cycle_concurrent.c, .arg.bound).
          * relaxed: a racing store's value was shaded when it was stored */

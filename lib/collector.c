@@ -58,6 +58,7 @@ static void *run(void *arg)
     lull_heap *heap = arg;
     struct lull__collector *c = &heap->collector;
 
+    lull__os_thread_be_nice(LULL__PACER_MARKER_NICE);
     pthread_mutex_lock(&c->lock);
     while (!c->stop) {
         if (c->asked > c->begun) {

@@ -7,12 +7,6 @@
 #include "pause.h"
 #include "thread.h"
 
-static bool runs_beside(const lull_heap *heap)
-{
-    return heap->options.mode == LULL_MODE_CONCURRENT ||
-           heap->options.mode == LULL_MODE_INCREMENTAL;
-}
-
 /* By the calling thread, which stands; a trigger that another thread's cycle has served meanwhile is
  * forgotten. */
 static void run_stopped(lull_heap *heap, enum lull__cycle_reason reason)
@@ -31,7 +25,7 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
 
     lull__block();
     /* without a collector thread, for want of memory, the program stops for once */
-    if (!runs_beside(heap) || !lull__collector_wait(heap, reason)) {
+    if (!lull__runs_beside(heap) || !lull__collector_wait(heap, reason)) {
         run_stopped(heap, reason);
     }
     lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, lull__os_now_ns() - start_ns);
@@ -43,7 +37,11 @@ void lull__cycle_start(lull_thread *t)
     lull_heap *heap = t->heap;
     bool asked = false;
 
-    if (runs_beside(heap)) {
+    if (lull__runs_beside(heap)) {
+        /* relaxed: a hint; while a cycle runs the heap stays above its trigger */
+        if (atomic_load_explicit(&heap->collector.wanted, memory_order_relaxed)) {
+            return;
+        }
         uint64_t since_ns = lull__os_now_ns();
         lull__block(); /* it may have to start the collector's thread (.inv.malloc) */
         asked = lull__collector_ask(heap, LULL__REASON_TRIGGER);

@@ -148,6 +148,15 @@ static void raise(struct lull__cycle *c)
     lull__pools_trim(heap);
 }
 
+/* What the last cycle marked. */
+static uint64_t marked_before(lull_heap *heap)
+{
+    pthread_mutex_lock(&heap->pacer_lock);
+    uint64_t marked = heap->pacer.marked_bytes;
+    pthread_mutex_unlock(&heap->pacer_lock);
+    return marked;
+}
+
 /* What assists compare their progress with. */
 static void begin_assists(struct lull__cycle *c)
 {
@@ -157,7 +166,7 @@ static void begin_assists(struct lull__cycle *c)
 
     /* relaxed, all: estimates */
     size_t headroom = c->goal_bytes > live + since ? c->goal_bytes - live - since : 0;
-    atomic_store_explicit(&heap->mark_expected_bytes, lull__max(live + since / 4, LULL__MIB),
+    atomic_store_explicit(&heap->mark_expected_bytes, lull__max(marked_before(heap), LULL__MIB),
                           memory_order_relaxed);
     atomic_store_explicit(&heap->mark_headroom_bytes, lull__max(headroom, LULL__MIB),
                           memory_order_relaxed);

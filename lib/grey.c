@@ -46,8 +46,7 @@ static void blacken(lull_thread *t, uintptr_t word)
     if (phase != LULL__WEAK_IDLE && is_white(t->heap, &slot)) {
         lull__state_store(slot.state, lull__other_colour(old));
         /* relaxed: resolving has acquired it */
-        if (atomic_load_explicit(&slot.block->kind, memory_order_relaxed) ==
-            LULL__KIND_EPHEMERON) {
+        if (atomic_load_explicit(&slot.block->kind, memory_order_relaxed) == LULL__KIND_EPHEMERON) {
             lull__ephemeron_shaded(t->heap, slot.base); /* which are not scanned again */
         }
         /* relaxed: read after a drain, which synchronises through the queue's lock */
@@ -77,6 +76,36 @@ void lull__grey_shade_now(lull_thread *t, uintptr_t word)
 
     if (is_white(t->heap, &slot) && !lull__queue_add(&t->heap->queue, address)) {
         blacken(t, address);
+    }
+}
+
+/* Keeps what is white of the thread's words. */
+static void drop_black(lull_thread *t)
+{
+    uintptr_t *restrict word = t->grey->word;
+    size_t count = t->grey_count, kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t address = word[i];
+        struct lull__slot slot = lull__resolve(t->heap, address);
+        word[kept] = address;
+        kept += is_white(t->heap, &slot);
+    }
+    t->grey_count = kept;
+}
+
+void lull__grey_note_slow(lull_thread *t, uintptr_t word)
+{
+    if (t->grey != NULL) {
+        drop_black(t);
+    }
+    if (t->grey_count > LULL__CHUNK_WORDS / 2) {
+        lull__grey_flush(t);
+    }
+    if (make_room(t, 1)) {
+        t->grey->word[t->grey_count++] = word;
+    } else {
+        lull__grey_shade(t, word);
     }
 }
 

@@ -12,6 +12,26 @@ void lull__grey_shade(lull_thread *t, uintptr_t word);
 /* The same, but the word does not wait for a handshake: the markers have it at once. */
 void lull__grey_shade_now(lull_thread *t, uintptr_t word);
 
+/* The same, but whether the object is white is asked when the chunk is full: what a program stores
+ * is mostly new, and black, so nearly all of it is dropped then, many at a time. */
+void lull__grey_note_slow(lull_thread *t, uintptr_t word);
+LULL__INLINE void lull__grey_note(lull_thread *t, uintptr_t word)
+{
+    const lull_heap *heap = t->heap;
+    uintptr_t address = lull__address(heap, word);
+
+    /* acquire: pairs with the release in pages.c's commit */
+    if (address - (uintptr_t)heap->pages.range >=
+        atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire)) {
+        return;
+    }
+    if (LULL__LIKELY(t->grey != NULL && t->grey_count < LULL__CHUNK_WORDS)) {
+        t->grey->word[t->grey_count++] = address;
+    } else {
+        lull__grey_note_slow(t, address);
+    }
+}
+
 /* Hands what the thread has to the markers. */
 void lull__grey_flush(lull_thread *t);
 

@@ -346,6 +346,7 @@ struct lull__mark_queue {
     struct lull__chunk_header *mapped; /* to unmap; under lock */
     _Atomic uint32_t full_count;   /* chunks in `full`; a hint outside the lock */
     _Atomic uint32_t idle;         /* markers that found nothing; a hint outside the lock */
+    _Atomic uint32_t asked;        /* an assist found nothing; as idle */
     _Atomic uint32_t wake;         /* futex: changes when work is published or marking ends */
     uint32_t markers;              /* taking part in this drain */
     uint32_t done;                 /* all idle, nothing full: the drain is over; under lock */
@@ -549,10 +550,10 @@ struct lull_heap {
     _Atomic uint32_t weak_phase; /* enum lull__weak_phase */
     _Atomic bool marking;        /* a concurrent cycle marks: allocation may have to assist */
     _Atomic size_t marked_bytes; /* in the present cycle so far */
-    _Atomic size_t mark_expected_bytes;  /* what the present cycle will mark, a guess; set at its begin */
-    _Atomic size_t mark_headroom_bytes;  /* what may be allocated while it does; set at its begin */
+    _Atomic size_t mark_expected_bytes; /* what the last cycle marked; set when marking begins */
+    _Atomic size_t mark_headroom_bytes; /* what may be allocated while it does; set at its begin */
     _Atomic uint64_t cycle_begin_bytes; /* heap bytes when marking began */
-    _Atomic size_t stack_bytes;  /* of threads, scanned in the present cycle's snapshot */
+    _Atomic size_t stack_bytes;         /* of threads, scanned in the present cycle's snapshot */
     struct lull__collector collector;
 
     /* pacing */
@@ -633,6 +634,13 @@ LULL__INLINE struct lull__slot lull__resolve(const lull_heap *heap, uintptr_t ad
     slot.state = block->states + number;
     slot.base = block->start + number * lull__block_slot_size(block);
     return slot;
+}
+
+/* Whether cycles run beside the program. */
+LULL__INLINE bool lull__runs_beside(const lull_heap *heap)
+{
+    return heap->options.mode == LULL_MODE_CONCURRENT ||
+           heap->options.mode == LULL_MODE_INCREMENTAL;
 }
 
 /* What span->epoch of a swept span is. Whoever may conclude from it that a span is swept has a lock

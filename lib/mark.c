@@ -28,12 +28,13 @@
 #include "span.h"
 
 #define PIECE_BYTES ((size_t)32 << 10)
-#define PIECES_KEPT 64    /* of a chunk that is dropped */
-#define SHARE_EVERY 128   /* edges between looks at whether another marker is idle */
-#define SHARE_LEAST 64    /* words worth giving away */
+#define PIECES_KEPT 64      /* of a chunk that is dropped */
+#define SHARE_EVERY 128     /* edges between looks at whether another marker is idle */
+#define SHARE_LEAST 64      /* words worth giving away */
 #define PATIENCE_NS 2000000 /* before the collecting thread helps the mutators mark: 2 ms */
-#define HELP_EDGES 8192
-#define REPORT_EVERY 16   /* looks at that between reports of progress */
+#define HELP_NS 100000      /* at a time */
+#define LOOK_EVERY 64       /* edges between looks at the clock, where there is a time to keep */
+#define REPORT_EVERY 16     /* looks at that between reports of progress */
 
 static uint8_t free_state = LULL__FREE;
 const struct lull__edge lull__no_edge = {&free_state, NULL, NULL};
@@ -250,10 +251,10 @@ static void scan_generic(struct lull__marker *m, char *base, size_t slot_size)
 }
 
 /* Everything but leaves and records, which the kernels' loops do themselves. */
-void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *block,
-                                      char *base)
+void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *block, char *base)
 {
-    enum lull__kind kind = (enum lull__kind)atomic_load_explicit(&block->kind, memory_order_relaxed);
+    enum lull__kind kind =
+        (enum lull__kind)atomic_load_explicit(&block->kind, memory_order_relaxed);
 
     if (block->large) {
         m->bytes += lull__span_of(m->heap, base)->bytes;
@@ -265,7 +266,8 @@ void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *blo
     } else if (kind == LULL__KIND_EPHEMERON) {
         find_ephemeron(m, base);
     } else if (kind != LULL__KIND_WEAK) {
-        scan_layout(m, block->layout, kind, base, lull__block_slot_size(block), 0, lull__block_slot_size(block));
+        scan_layout(m, block->layout, kind, base, lull__block_slot_size(block), 0,
+                    lull__block_slot_size(block));
     }
 }
 
@@ -350,19 +352,15 @@ static void give_back(struct lull__marker *m)
     }
 }
 
-/* Takes part in a drain with what a mutator has time for. Returns the edges followed, or a few
- * more. */
-static unsigned drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, unsigned edges)
+/* Takes part in a drain until it is late, or there is nothing left. Edges are no measure: one that
+ * is in no cache takes twenty times as long as one that is. */
+static void drain_a_little(struct lull__marker *m, struct lull__chunk *chunk, uint64_t until_ns)
 {
-    unsigned done = 0;
-
     chunk->next = NULL;
     use_chunk(m, chunk, chunk->count);
-    for (bool more = true; more && done < edges; done += SHARE_EVERY) {
-        more = m->kernel->drain(m, SHARE_EVERY);
+    while (m->kernel->drain(m, LOOK_EVERY) && lull__os_now_ns() < until_ns) {
     }
     give_back(m);
-    return done;
 }
 
 /* Own work, then published work, until there is none anywhere. */
@@ -451,7 +449,7 @@ static struct lull__marker *assist_marker(lull_thread *t)
     return m;
 }
 
-bool lull__mark_assist(lull_thread *t, unsigned edges)
+bool lull__mark_assist(lull_thread *t, uint64_t until_ns)
 {
     lull_heap *heap = t->heap;
     struct lull__marker *m = assist_marker(t);
@@ -463,7 +461,7 @@ bool lull__mark_assist(lull_thread *t, unsigned edges)
     uint64_t cpu_ns = lull__os_thread_cpu_ns();
     lull__delay(heap, LULL__DELAY_ASSIST_BEGIN);
     prepare(m);
-    drain_a_little(m, chunk, edges);
+    drain_a_little(m, chunk, until_ns);
     report_progress(m);
     merge_assist(heap, m, lull__os_thread_cpu_ns() - cpu_ns);
     lull__delay(heap, LULL__DELAY_ASSIST_END);
@@ -550,6 +548,9 @@ static void *marker_thread(void *arg)
     struct lull__marker_pool *pool = &m->heap->markers;
     uint64_t last = 0;
 
+    if (lull__runs_beside(m->heap)) {
+        lull__os_thread_be_nice(LULL__PACER_MARKER_NICE);
+    }
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->stop && (pool->drain == last || pool->joined == pool->wanted)) {
@@ -588,7 +589,6 @@ static bool equip(struct lull__marker *m)
     }
     return true;
 }
-
 
 static void begin_drain(lull_heap *heap, uint32_t markers)
 {
@@ -715,8 +715,10 @@ static void help(struct lull__marker *m)
     struct lull__mark_queue *queue = &m->heap->queue;
     struct lull__chunk *chunk;
 
-    for (unsigned done = 0; done < HELP_EDGES && (chunk = lull__queue_assist(queue)) != NULL;) {
-        done += drain_a_little(m, chunk, HELP_EDGES - done);
+    uint64_t until_ns = lull__os_now_ns() + HELP_NS;
+
+    while (lull__os_now_ns() < until_ns && (chunk = lull__queue_assist(queue)) != NULL) {
+        drain_a_little(m, chunk, until_ns);
         lull__queue_assist_end(queue);
     }
     report_progress(m);

@@ -92,6 +92,7 @@ void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers)
     pthread_mutex_lock(&queue->lock);
     queue->markers = markers;
     queue->done = 0;
+    atomic_store_explicit(&queue->asked, 0, memory_order_relaxed);
     /* relaxed, here and below: written under the lock; outside it a hint */
     atomic_store_explicit(&queue->idle, markers - 1, memory_order_relaxed);
     pthread_mutex_unlock(&queue->lock);
@@ -170,6 +171,7 @@ struct lull__chunk *lull__queue_assist(struct lull__mark_queue *queue)
     pthread_mutex_lock(&queue->lock);
     struct lull__chunk *chunk = queue->done ? NULL : take_full(queue);
     queue->assisting += chunk != NULL;
+    atomic_store_explicit(&queue->asked, chunk == NULL, memory_order_relaxed);
     pthread_mutex_unlock(&queue->lock);
     return chunk;
 }

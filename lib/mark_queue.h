@@ -42,7 +42,8 @@ bool lull__queue_is_empty(struct lull__mark_queue *queue);
 /* Whether publishing would help somebody: a hint. */
 LULL__INLINE bool lull__queue_hungry(const struct lull__mark_queue *queue)
 {
-    return atomic_load_explicit(&queue->idle, memory_order_relaxed) >
+    return atomic_load_explicit(&queue->idle, memory_order_relaxed) +
+               atomic_load_explicit(&queue->asked, memory_order_relaxed) >
            atomic_load_explicit(&queue->full_count, memory_order_relaxed);
 }
 

@@ -57,4 +57,8 @@ bool lull__os_stack(char **low, char **high);
  * runs on it. False: the system refused. */
 bool lull__os_thread_start(pthread_t *thread, void *(*run)(void *), void *arg, const char *name);
 
+/* The calling thread takes `nice` steps back from those that want its processor (nice(2), of this
+ * thread alone); where the system refuses, it does not. */
+void lull__os_thread_be_nice(int nice);
+
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,4 +156,11 @@ bool lull__os_thread_start(pthread_t *thread, void *(*run)(void *), void *arg, c
         pthread_setname_np(*thread, name);
     }
     return status == 0;
+}
+
+void lull__os_thread_be_nice(int nice)
+{
+    int present = getpriority(PRIO_PROCESS, 0); /* 0: this thread, on Linux */
+
+    setpriority(PRIO_PROCESS, 0, present + nice);
 }

@@ -41,7 +41,7 @@ static uint64_t most(uint64_t a, uint64_t b)
 
 static uint64_t percent_goal(const struct lull__pacer *p)
 {
-    wide scanned = (wide)p->live_bytes + p->stack_bytes + p->global_bytes;
+    wide scanned = (wide)p->marked_bytes + p->stack_bytes + p->global_bytes;
     uint64_t percent = (uint64_t)p->gc_percent;
 
     if (p->gc_percent == LULL_PERCENT_OFF) {
@@ -120,6 +120,7 @@ static void limit_share(struct lull__pacer *p, const struct lull__pacer_cycle *c
 void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
 {
     p->live_bytes = cycle->live_bytes;
+    p->marked_bytes = minus(cycle->live_bytes, cycle->beside_bytes);
     p->stack_bytes = cycle->stack_bytes;
     p->global_bytes = cycle->global_bytes;
     p->system_bytes = cycle->system_bytes;

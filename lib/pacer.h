@@ -2,14 +2,17 @@
  *
  * No heap, thread, clock or atomic is in it: numbers go in, numbers come out, so that all of it
  * is tested by simulation (tests/test_pacer.c). After the pacer of Go 1.18 to 1.27 (Knyszek),
- * for a collector that stops the program. All bytes and times saturate; no input overflows.
+ * for collectors that stop the program and such that run beside it. All bytes and times saturate; no input overflows.
  * doc/pacing.md has an example with figures.
  *
  * The goal: the heap's bytes (live by the last cycle + allocated since) at the end of the cycle.
  *
  *   goal      = min(goal_P, goal_L)
- *   goal_P    = max(live + (live + stacks + globals) · percent / 100, heap_min · percent / 100)
+ *   goal_P    = max(live + (marked + stacks + globals) · percent / 100, heap_min · percent / 100)
  *               without end where percent is off
+ *   marked    = live − allocated while the cycle marked: all of that counts as live until the next
+ *               cycle, though most of it is dead. Were it to grow the goal (Go's does), a collector
+ *               that falls behind would be given more memory to fall behind in
  *   goal_L    = max(live + step, room − headroom, headroom); live + step where there is no room;
  *               without end where there is no limit
  *   room      = limit − overhead − max(system − limit, 0), at least 0
@@ -36,7 +39,8 @@
  * over a sixteenth of a cycle at least, as a single refill in no time would promise anything.
  *
  * Deviations from Go: threads held stand for CPU used, as a stop takes every core whatever the
- * markers use of it; and where Go's full bucket turns assists off, of which a stop has none, ours
+ * markers use of it; beside the program CPU of the collector stands for time held, divided by the
+ * processors; and where Go's full bucket turns assists off, of which a stop has none, ours
  * raises the goal, by degrees.
  *
  * What the scavenger leaves resident, and how fast it works:
@@ -70,6 +74,7 @@ struct lull__pacer {
 
     /* As of the last cycle; set by lull__pacer_cycle_end; 0 before the first. */
     uint64_t live_bytes;
+    uint64_t marked_bytes;   /* of them, found alive; the rest was allocated meanwhile */
     uint64_t stack_bytes;    /* of threads, scanned */
     uint64_t global_bytes;   /* of global roots, scanned */
     uint64_t system_bytes;   /* resident, all of the heap's */
@@ -94,7 +99,7 @@ struct lull__pacer_cycle {
                                  idle spans */
     uint64_t allocated_bytes; /* since the last cycle's end */
     uint64_t elapsed_ns;      /* since the last cycle's end, this cycle included */
-    uint64_t held_ns;         /* of it, threads were held */
+    uint64_t held_ns;         /* of it, threads were held; or the collector's CPU a processor */
     uint64_t beside_bytes;    /* allocated while it marked; 0 in mode stop */
 };
 
@@ -112,6 +117,12 @@ void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle
 /* Heap bytes at which the next cycle begins, or LULL__PACER_NEVER. `beside`: it marks beside the
  * program. */
 uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside);
+
+/* Beside the program half of the processors mark. Where the program wants all of them too, that
+ * would be a third of the machine; this many steps of nice make it a quarter: Linux gives a thread
+ * of nice 2 the weight 655 where another has 1024, and 0.5 · 655 / (1024 + 0.5 · 655) = 0.24. A
+ * processor that nobody else wants is theirs whole. */
+#define LULL__PACER_MARKER_NICE 2
 
 /* Threads that mark: `requested`, or where that is 0 min(processors, live / 5 MB, 8), at least
  * 1. live_bytes: what the last cycle marked, or a better guess. */

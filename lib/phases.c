@@ -127,7 +127,7 @@ static size_t metadata_bytes(lull_heap *heap)
 void lull__phase_set_goal(lull_heap *heap)
 {
     lull_mode mode = heap->options.mode;
-    bool beside = mode == LULL_MODE_CONCURRENT || mode == LULL_MODE_INCREMENTAL;
+    bool beside = lull__runs_beside(heap);
     uint64_t trigger = mode == LULL_MODE_OFF ? LULL__PACER_NEVER
                                              : lull__pacer_trigger(&heap->pacer, beside);
 
@@ -153,7 +153,8 @@ void lull__phase_pace(struct lull__cycle *c)
         .overhead_bytes = metadata + (used > c->before_bytes ? used - c->before_bytes : 0),
         .allocated_bytes = c->counted_bytes,
         .elapsed_ns = now_ns - heap->last_cycle_end_ns,
-        .held_ns = c->held_ns,
+        .held_ns = lull__runs_beside(heap) ? c->held_ns + c->marked.cpu_ns / lull__os_processors()
+                                           : c->held_ns,
         .beside_bytes = c->black_bytes,
     };
 

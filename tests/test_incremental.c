@@ -7,9 +7,11 @@
 #include "random.h"
 #include "trace.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 static const lull_mode modes[] = {LULL_MODE_STOP, LULL_MODE_CONCURRENT, LULL_MODE_INCREMENTAL};
 #define MODES (int)(sizeof modes / sizeof *modes)
@@ -282,6 +284,49 @@ START_TEST(a_stop_of_another_cycle_is_not_told_of)
 }
 END_TEST
 
+/* ---- the collector's priority ---- */
+
+/* The nice value of this process's thread with that name; -100 where there is none. */
+static int nice_of(const char *name)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int nice = -100;
+
+    ck_assert_ptr_nonnull(tasks);
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char path[300], comm[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+        FILE *file = fopen(path, "r");
+        if (file == NULL) {
+            continue;
+        }
+        if (fgets(comm, sizeof comm, file) != NULL && strstr(comm, name) == comm) {
+            nice = getpriority(PRIO_PROCESS, (id_t)strtoul(task->d_name, NULL, 10));
+        }
+        fclose(file);
+    }
+    closedir(tasks);
+    return nice;
+}
+
+/* Where the program wants all processors, a quarter of them is the markers': pacer.h. */
+START_TEST(marking_beside_the_program_steps_back_for_it)
+{
+    lull_options options = options_of(LULL_MODE_CONCURRENT);
+    int mine = getpriority(PRIO_PROCESS, 0);
+
+    options.markers = 4;
+    set_up_with(options);
+    make_list(0, 1000);
+    ck_assert_int_eq(lull_collect(t), LULL_OK);
+    if (mine + LULL__PACER_MARKER_NICE <= 19) {
+        ck_assert_int_eq(nice_of("lull-collector"), mine + LULL__PACER_MARKER_NICE);
+    }
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), mine);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("incremental");
@@ -295,5 +340,6 @@ int main(void)
     tcase_add_test(tests, threads_that_allocate_mark_in_mode_incremental);
     tcase_add_loop_test(tests, one_processor_suffices, 0, MODES);
     tcase_add_loop_test(tests, a_stop_of_another_cycle_is_not_told_of, 0, 2);
+    tcase_add_test(tests, marking_beside_the_program_steps_back_for_it);
     return support_run(suite_create("incremental"), tests);
 }
