@@ -4,6 +4,7 @@
 
 #include "heap.h"
 #include "mark.h"
+#include "mark_queue.h"
 #include "random.h"
 #include "scarce.h"
 #include "support.h"
@@ -458,6 +459,32 @@ START_TEST(overflow_by_finalizers)
 }
 END_TEST
 
+/* ---- work for those who assist ---- */
+
+/* A marker alone keeps its work to itself, until an assist has come in vain. */
+START_TEST(an_assist_that_finds_nothing_asks_for_work)
+{
+    set_up(1);
+    struct lull__mark_queue *queue = &heap->queue;
+    struct lull__chunk *chunk = lull__queue_take_empty(queue);
+
+    lull__queue_begin(queue, 1);
+    ck_assert(!lull__queue_hungry(queue));
+    ck_assert_ptr_null(lull__queue_assist(queue));
+    ck_assert(lull__queue_hungry(queue));
+    ck_assert_ptr_nonnull(chunk);
+    chunk->count = 0;
+    lull__queue_publish(queue, chunk);
+    ck_assert(!lull__queue_hungry(queue));
+    ck_assert_ptr_eq(lull__queue_assist(queue), chunk);
+    lull__queue_assist_end(queue);
+    lull__queue_give_empty(queue, chunk);
+    ck_assert(!lull__queue_hungry(queue)); /* it was served */
+    ck_assert_ptr_null(lull__queue_wait(queue, false));
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("mark");
@@ -472,5 +499,6 @@ int main(void)
     tcase_add_loop_test(tests, overflow_by_values_of_ephemerons, 1, 4);
     tcase_add_loop_test(tests, overflow_by_keys, 1, 4);
     tcase_add_loop_test(tests, overflow_by_finalizers, 1, 4);
+    tcase_add_test(tests, an_assist_that_finds_nothing_asks_for_work);
     return support_run(suite_create("mark"), tests);
 }
