@@ -463,7 +463,9 @@ bool lull__mark_assist(lull_thread *t, uint64_t until_ns)
     prepare(m);
     drain_a_little(m, chunk, until_ns);
     report_progress(m);
-    merge_assist(heap, m, lull__os_thread_cpu_ns() - cpu_ns);
+    cpu_ns = lull__os_thread_cpu_ns() - cpu_ns;
+    lull__emit(&heap->events, assist, t->number, cpu_ns);
+    merge_assist(heap, m, cpu_ns);
     lull__delay(heap, LULL__DELAY_ASSIST_END);
     lull__queue_assist_end(&heap->queue);
     return true;

@@ -58,6 +58,7 @@ static void read_cycles(const struct lull__events *events, lull_stats *s)
     s->threads = lull__count(events, threads);
     s->finalizers_pending = queued > run ? queued - run : 0;
     s->mark_cpu_ns = lull__count(events, mark_cpu_ns);
+    s->assist_cpu_ns = lull__count(events, assist_cpu_ns);
     s->sweep_cpu_ns = lull__count(events, sweep_cpu_ns);
     s->scavenge_cpu_ns = lull__count(events, scavenge_cpu_ns);
     s->gc_cpu_ns = lull__events_cpu_ns(events);

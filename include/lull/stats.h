@@ -73,6 +73,7 @@ typedef struct lull_stats {
 
     uint64_t gc_cpu_ns;      /* CPU spent by the collector on all threads */
     uint64_t mark_cpu_ns;    /* of it, marking */
+    uint64_t assist_cpu_ns;  /* of that, by threads that allocate; as of now, in a cycle too */
     uint64_t sweep_cpu_ns;   /* of it, sweeping */
     uint64_t scavenge_cpu_ns;
     double gc_cpu_fraction;  /* gc_cpu_ns / CPU used by the process since the heap's creation */
