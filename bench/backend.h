@@ -105,7 +105,8 @@ enum {
     LAB_HAS_PERCENT = 1 << 1,  /* heeds params->percent */
     LAB_HAS_LIMIT = 1 << 2,    /* heeds params->limit_bytes */
     LAB_IS_COLLECTOR = 1 << 3, /* so cycles and pauses are to be expected */
-    LAB_TELLS_PAUSES = 1 << 5  /* each one, to lab_mmu_note */
+    LAB_TELLS_PAUSES = 1 << 5, /* each one, to lab_mmu_note */
+    LAB_TELLS_PHASES = 1 << 6  /* and its CPU by phases, to lab_mmu_note_collector */
 };
 
 #define LAB_RECORD(heap, T, ...)                                                                   \

@@ -1,6 +1,7 @@
 /* backend_lull.c -- the cold side of the lull backend. */
 #include "backend_lull.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,16 +42,52 @@ lab_pool *lab_lull_pool(lab_heap *heap, const char *name, const lab_type *type)
     return pool;
 }
 
+static void on_pause(lab_heap *heap, const lull_event *event, uint64_t kind, uint64_t ns)
+{
+    lab_histogram_record(heap->pauses[kind], ns);
+    if (event->thread < LAB_HEARD_THREADS) {
+        atomic_fetch_add_explicit(&heap->delayed_ns[event->thread][kind], ns, memory_order_relaxed);
+    }
+    lab_mmu_note(event->thread, event->time_ns, ns);
+}
+
+/* What a phase of marking took beside the assists, which are their threads' delays. */
+static void on_marked(lab_heap *heap, const lull_event *event, uint64_t wall_ns, uint64_t cpu_ns)
+{
+    uint64_t assisted_ns = atomic_exchange_explicit(&heap->assisted_ns, 0, memory_order_relaxed);
+
+    lab_mmu_note_collector(event->time_ns, wall_ns,
+                           cpu_ns > assisted_ns ? cpu_ns - assisted_ns : 0);
+}
+
 /* Pauses are taken from the stream of events, so that those of setting up are not among them. On
  * any thread, several at once, perhaps in a signal handler. */
 static void on_event(const lull_event *event, void *arg)
 {
-    const lab_heap *heap = arg;
+    lab_heap *heap = arg;
 
-    if (event->id == heap->pause_event) {
-        lab_histogram_record(heap->pauses[event->fields[heap->kind_field]],
-                             event->fields[heap->pause_field]);
-        lab_mmu_note(event->thread, event->time_ns, event->fields[heap->pause_field]);
+    for (int i = 0; i < LAB_HEARD; i++) {
+        const lab_heard *heard = &heap->heard[i];
+        uint64_t ns = event->fields[heard->time];
+
+        if (event->id != heard->id) {
+            continue;
+        }
+        switch ((enum lab_heard_event)i) {
+        case LAB_PAUSED: on_pause(heap, event, event->fields[heard->other], ns); break;
+        case LAB_ASSISTED:
+            atomic_fetch_add_explicit(&heap->assisted_ns, ns, memory_order_relaxed);
+            break;
+        case LAB_MARKED: on_marked(heap, event, event->fields[heard->other], ns); break;
+        case LAB_SWEPT:
+        case LAB_RELEASED:
+            if (event->thread == 0) { /* no mutator's, which would be a pause */
+                lab_mmu_note_collector(event->time_ns, ns, ns);
+            }
+            break;
+        default: break;
+        }
+        return;
     }
 }
 
@@ -68,23 +105,35 @@ static bool find_field(uint32_t id, const char *name, unsigned *found)
     return false;
 }
 
-/* Finds the event named "pause" with its fields "kind" and "duration_ns". */
-static bool find_pause_event(lab_heap *heap)
+/* Finds an event and two of its fields. */
+static bool find_event(lab_heard *heard, const char *name, const char *time, const char *other)
 {
     for (uint32_t id = 0; id < lull_event_count(); id++) {
-        if (strcmp(lull_event_name(id), "pause") == 0) {
-            heap->pause_event = id;
-            return find_field(id, "kind", &heap->kind_field) &&
-                   find_field(id, "duration_ns", &heap->pause_field);
+        if (strcmp(lull_event_name(id), name) == 0) {
+            heard->id = id;
+            return find_field(id, time, &heard->time) && find_field(id, other, &heard->other);
         }
     }
     return false;
 }
 
-static void watch_pauses(lab_heap *heap)
+static void listen_to_events(lab_heap *heap)
 {
-    if (!find_pause_event(heap) || lull_events_subscribe(heap->lull, on_event, heap) != LULL_OK) {
-        lab_lull_failed("watching pauses");
+    static const char *const name[LAB_HEARD][3] = {
+        [LAB_PAUSED] = {"pause", "duration_ns", "kind"},
+        [LAB_ASSISTED] = {"assist", "cpu_ns", "cpu_ns"},
+        [LAB_MARKED] = {"mark_end", "cpu_ns", "wall_ns"},
+        [LAB_SWEPT] = {"sweep", "cpu_ns", "cpu_ns"},
+        [LAB_RELEASED] = {"release", "cpu_ns", "cpu_ns"},
+    };
+
+    for (int i = 0; i < LAB_HEARD; i++) {
+        if (!find_event(&heap->heard[i], name[i][0], name[i][1], name[i][2])) {
+            lab_lull_failed("finding an event");
+        }
+    }
+    if (lull_events_subscribe(heap->lull, on_event, heap) != LULL_OK) {
+        lab_lull_failed("listening to events");
     }
 }
 
@@ -115,7 +164,7 @@ static lab_heap *open_heap(const lab_params *params)
         heap->pauses[kind] = lab_histogram_new();
     }
     if (heap->observed) {
-        watch_pauses(heap);
+        listen_to_events(heap);
     }
     return heap;
 }
@@ -174,6 +223,9 @@ static void count_begin(lab_heap *heap, lab_thread *thread)
     (void)thread;
     for (int kind = 0; kind < LAB_DELAYS; kind++) {
         lab_histogram_clear(heap->pauses[kind]);
+        for (int i = 0; i < LAB_HEARD_THREADS; i++) {
+            atomic_store(&heap->delayed_ns[i][kind], 0);
+        }
     }
     read_stats(heap, &heap->before);
     for (lab_pool *pool = heap->pools; pool != NULL; pool = pool->next) {
@@ -197,6 +249,28 @@ static void count_pools(lab_heap *heap, lab_pool_counts *counts)
         counts->misses += (int64_t)(now.misses - pool->before.misses);
         counts->puts += (int64_t)(now.puts - pool->before.puts);
         counts->drops += (int64_t)(now.drops - pool->before.drops);
+    }
+}
+
+/* The thread that was delayed longest in all, by kind. */
+static void count_worst_thread(lab_heap *heap, lab_result *result)
+{
+    uint64_t most_ns = 0;
+    int worst = 0;
+
+    for (int i = 0; i < LAB_HEARD_THREADS; i++) {
+        uint64_t sum_ns = 0;
+
+        for (int kind = 0; kind < LAB_DELAYS; kind++) {
+            sum_ns += atomic_load(&heap->delayed_ns[i][kind]);
+        }
+        if (sum_ns > most_ns) {
+            most_ns = sum_ns;
+            worst = i;
+        }
+    }
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        result->thread_delay_ns[kind] = (int64_t)atomic_load(&heap->delayed_ns[worst][kind]);
     }
 }
 
@@ -224,6 +298,7 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
     result->allocated_bytes = (int64_t)(now.allocated_bytes - heap->before.allocated_bytes);
     if (heap->observed) {
         count_pauses(heap, result);
+        count_worst_thread(heap, result);
     }
     if (now.cycles > 0) {
         result->live_bytes = (int64_t)now.live_bytes;
@@ -240,7 +315,7 @@ const lab_backend lab_backend_lull = {
     .name = "lull",
     .label = "lull",
     .traits = LAB_HAS_MODE | LAB_HAS_MODES | LAB_HAS_PERCENT | LAB_HAS_LIMIT | LAB_IS_COLLECTOR |
-              LAB_TELLS_PAUSES,
+              LAB_TELLS_PAUSES | LAB_TELLS_PHASES,
     .workloads = lab_workloads_lull,
     .open = open_heap,
     .close = close_heap,

@@ -9,6 +9,18 @@
 
 #define LAB_BACKEND_NAME lull
 
+/* The events that the lab listens to. */
+enum lab_heard_event { LAB_PAUSED, LAB_ASSISTED, LAB_MARKED, LAB_SWEPT, LAB_RELEASED, LAB_HEARD };
+
+/* One of them: its number in the event table, and where its fields stand. */
+typedef struct lab_heard {
+    uint32_t id;
+    unsigned time;  /* the field that says how long, or how much CPU */
+    unsigned other; /* pause: which kind; mark_end: of what wall time */
+} lab_heard;
+
+#define LAB_HEARD_THREADS (2 * LAB_THREADS_MAX + 2) /* a workload may have its workers twice */
+
 struct lab_heap {
     lull_heap *lull;
     struct lab_pool *pools; /* opened ones, the newest first */
@@ -16,9 +28,10 @@ struct lab_heap {
     bool observed; /* somebody listens to events */
     lull_stats before;
     lab_histogram *pauses[LAB_DELAYS]; /* of the measured part, by kind */
-    uint32_t pause_event;              /* its number in the event table */
-    unsigned kind_field;               /* the field that says which kind */
-    unsigned pause_field;              /* the field that says how long */
+    /* sums of each kind by number of the thread, likewise; threads beyond count in the totals */
+    _Atomic uint64_t delayed_ns[LAB_HEARD_THREADS][LAB_DELAYS];
+    _Atomic uint64_t assisted_ns; /* CPU, since the last mark_end */
+    lab_heard heard[LAB_HEARD];
 };
 
 struct lab_pool {

@@ -7,11 +7,13 @@
 
 #include "child.h"
 #include "progress.h"
+#include "sample.h"
 
 /* Part of the capacity of the slowest backend at which requests arrive where no --rate is given:
  * well below what would make queues grow without end, well above idleness. */
 #define LOAD 0.4
 #define CALIBRATION_SCALE 10
+#define CALIBRATION_RUNS 3 /* of malloc, for a rate that is a part of what it serves */
 
 /* The least capacity over the backends of a plan for the workload of case `index`; 0 where none
  * could be found out. */
@@ -39,6 +41,37 @@ static double least_capacity(const lab_plan *plan, size_t index)
     return least;
 }
 
+/* What malloc serves at most in the work of a case: the median of a few runs; 0 where none
+ * succeeded. */
+static double malloc_capacity(const lab_case *work)
+{
+    lab_case one = *work;
+    double value[CALIBRATION_RUNS];
+    lab_spread spread;
+
+    one.backend = lab_backend_malloc.name;
+    one.backend_traits = lab_backend_malloc.traits;
+    one.params.pools = false;
+    for (int i = 0; i < CALIBRATION_RUNS; i++) {
+        lab_record record;
+
+        lab_child_run(&one, 0, &record);
+        value[i] = record.ok ? (double)record.result.capacity_ops_s : LAB_UNKNOWN;
+    }
+    spread = lab_sample_spread(value, CALIBRATION_RUNS);
+    return spread.count == 0 ? 0 : spread.median;
+}
+
+static double find_rate(const lab_plan *plan, size_t index)
+{
+    if (plan->rate_percent != 0) {
+        lab_progress_step(0, "finding how many requests malloc serves");
+        return malloc_capacity(&plan->cases[index]) * plan->rate_percent / 100;
+    }
+    lab_progress_step(0, "finding a rate of requests that every backend can serve");
+    return least_capacity(plan, index) * LOAD;
+}
+
 /* Gives each open-loop workload one rate for all its cases. Where none could be found out it stays
  * 0: then a run goes by its own capacity, if it gets that far. */
 static void set_rates(lab_plan *plan)
@@ -51,13 +84,48 @@ static void set_rates(lab_plan *plan)
             (i > 0 && one[-1].workload == one->workload)) {
             continue;
         }
-        lab_progress_step(0, "finding a rate of requests that every backend can serve");
-        rate = (double)(int64_t)(least_capacity(plan, i) * LOAD);
+        rate = (double)(int64_t)find_rate(plan, i);
         for (size_t j = i; j < plan->count; j++) {
             if (plan->cases[j].workload == one->workload) {
                 plan->cases[j].params.rate = rate;
             }
         }
+    }
+}
+
+/* What a case's work has alive in the end, as lull finds it without a limit; 0 where it did not
+ * succeed or nothing was collected. */
+static uint64_t live_bytes(const lab_case *work)
+{
+    lab_case one = *work;
+    lab_record record;
+
+    one.backend = lab_backend_lull.name;
+    one.backend_traits = lab_backend_lull.traits;
+    one.params.limit_bytes = 0;
+    one.params.mode = LAB_MODE_STOP;
+    one.params.collect = true;
+    one.params.percent = 100;
+    lab_child_run(&one, 0, &record);
+    return record.ok && record.result.live_bytes > 0 ? (uint64_t)record.result.live_bytes : 0;
+}
+
+/* Gives each case its limit where that is a part of what it has alive: equal work, equal limits. */
+static void set_limits(lab_plan *plan)
+{
+    for (size_t i = 0; plan->limit_percent != 0 && i < plan->count && !lab_interrupted; i++) {
+        lab_params *params = &plan->cases[i].params;
+        size_t before = 0;
+
+        while (!lab_case_same_work(&plan->cases[before], &plan->cases[i])) {
+            before++;
+        }
+        if (before < i) {
+            params->limit_bytes = plan->cases[before].params.limit_bytes;
+            continue;
+        }
+        lab_progress_step(0, "finding what is alive");
+        params->limit_bytes = live_bytes(&plan->cases[i]) / 100 * (uint64_t)plan->limit_percent;
     }
 }
 
@@ -119,6 +187,7 @@ int lab_execute(lab_plan *plan)
     lab_child_catch();
     lab_progress_begin(plan->count * (size_t)plan->runs);
     set_rates(plan);
+    set_limits(plan);
     for (int run = 1; run <= plan->runs; run++) {
         for (size_t i = 0; i < plan->count && !lab_interrupted; i++) {
             lab_record *record = lab_plan_record(plan, i, run);

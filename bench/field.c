@@ -18,6 +18,15 @@ double lab_field_gc_cpu(const lab_record *record)
     return (double)record->result.gc_cpu_ns;
 }
 
+double lab_field_gc_share(const lab_record *record)
+{
+    const lab_result *result = &record->result;
+
+    return result->gc_cpu_ns < 0 || result->cpu_ns <= 0
+               ? LAB_UNKNOWN
+               : (double)result->gc_cpu_ns / (double)result->cpu_ns;
+}
+
 double lab_field_throughput(const lab_record *record)
 {
     const lab_result *result = &record->result;

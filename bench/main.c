@@ -156,6 +156,10 @@ static void report(const lab_plan *plan, const lab_options *options, const lab_m
         return;
     }
     lab_report_run(plan, &style);
+    lab_report_limits(plan, &style);
+    if (options->against != NULL) {
+        lab_report_against(plan, options->against, &style);
+    }
     if (wants_delays(options)) {
         lab_report_delays(plan, &style);
     }

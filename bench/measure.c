@@ -145,9 +145,11 @@ void lab_result_clear(lab_result *result)
     };
     for (int kind = 0; kind < LAB_DELAYS; kind++) {
         result->delay[kind] = LAB_NO_DISTRIBUTION;
+        result->thread_delay_ns[kind] = LAB_UNKNOWN;
     }
     for (int i = 0; i < LAB_WINDOWS; i++) {
         result->mmu_ppm[i] = LAB_UNKNOWN;
+        result->mmu_cpu_ppm[i] = LAB_UNKNOWN;
     }
 }
 
@@ -173,7 +175,7 @@ int lab_measure(const lab_backend *backend, const lab_workload *workload, const 
     backend->detach(run.main);
     backend->close(run.heap);
     if ((backend->traits & LAB_TELLS_PAUSES) != 0 && !params->unobserved) {
-        lab_mmu_result(result);
+        lab_mmu_result(result, params->threads, (backend->traits & LAB_TELLS_PHASES) != 0);
     }
     return status;
 }

@@ -230,12 +230,32 @@ static int set_seed(lab_options *options, const char *value)
     return 0;
 }
 
+/* "50%" */
+static bool percent_read(const char *text, int least, int most, int *percent)
+{
+    char digits[16];
+    size_t length = strlen(text);
+    int64_t number;
+
+    if (length < 2 || length > sizeof digits || text[length - 1] != '%') {
+        return false;
+    }
+    memcpy(digits, text, length - 1);
+    digits[length - 1] = '\0';
+    if (!number_read(digits, least, most, &number)) {
+        return false;
+    }
+    *percent = (int)number;
+    return true;
+}
+
 static int set_limit(lab_options *options, const char *value)
 {
-    if (!lab_size_read(value, &options->limit_bytes)) {
+    if (!percent_read(value, 101, 10000, &options->limit_percent) &&
+        !lab_size_read(value, &options->limit_bytes)) {
         return refuse(options,
-                      "--limit %s: a size is a number with or without k, M or G; for example "
-                      "--limit 512M",
+                      "--limit %s: a size is a number with or without k, M or G, or 101%% to "
+                      "10000%% of what is alive; for example --limit 512M",
                       value);
     }
     return 0;
@@ -245,11 +265,14 @@ static int set_rate(lab_options *options, const char *value)
 {
     char *end;
 
+    if (percent_read(value, 1, 100, &options->rate_percent)) {
+        return 0;
+    }
     options->rate = strtod(value, &end);
     if (end == value || *end != '\0' || !(options->rate >= 1 && options->rate <= 1e9)) {
         return refuse(options,
-                      "--rate %s: allowed are 1 to 1e9 requests a second; for example "
-                      "--rate 20000",
+                      "--rate %s: allowed are 1 to 1e9 requests a second, or 1%% to 100%% of what "
+                      "malloc serves; for example --rate 20000",
                       value);
     }
     return 0;
@@ -282,6 +305,12 @@ static int set_quick(lab_options *options, const char *value)
 {
     (void)value;
     options->quick = true;
+    return 0;
+}
+
+static int set_against(lab_options *options, const char *value)
+{
+    options->against = value;
     return 0;
 }
 
@@ -327,6 +356,7 @@ static const struct setting {
     {"scale", required_argument, LAB_ALL, set_scale},
     {"input", required_argument, LAB_ALL, set_input},
     {"json", required_argument, LAB_ALL, set_json},
+    {"against", required_argument, LAB_RUN, set_against},
     {"delays", no_argument, LAB_RUN, set_delays},
     {"mmu", no_argument, LAB_RUN, set_mmu},
     {"quick", no_argument, LAB_COMPARE, set_quick},

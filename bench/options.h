@@ -39,6 +39,9 @@ typedef struct lab_options {
     uint64_t seed;
     uint64_t limit_bytes;
     double rate;       /* 0: not given */
+    int rate_percent;  /* of what malloc serves at most; 0: not given so */
+    int limit_percent; /* of what the workload has alive; 0: not given so */
+    const char *against; /* the mode or backend that others are compared with; NULL: not given */
     const char *input; /* NULL: not given */
     const char *json;  /* NULL: not given; "-": standard output */
     bool quick;

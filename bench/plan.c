@@ -95,6 +95,15 @@ static int check_backend(lab_options *options, const char *name)
                   name);
 }
 
+/* "all" becomes the names of those there are. */
+static void expand_workloads(lab_words *words)
+{
+    words->count = 0;
+    for (size_t i = 0; lab_workloads_malloc[i] != NULL; i++) {
+        words->word[words->count++] = lab_workloads_malloc[i]->name;
+    }
+}
+
 /* "all" becomes the names of what is there. */
 static void expand_backends(lab_words *words)
 {
@@ -114,6 +123,9 @@ static int check_names(lab_options *options)
     if (options->workload.count == 0) {
         return refuse(options, "which workload? for example: lull-lab run buffers; lull-lab list "
                                "tells which there are");
+    }
+    if (options->workload.count == 1 && strcmp(options->workload.word[0], "all") == 0) {
+        expand_workloads(&options->workload);
     }
     for (int i = 0; i < options->workload.count; i++) {
         if (check_workload(options, options->workload.word[i]) != 0) {
@@ -310,6 +322,24 @@ static int fill(lab_plan *plan, lab_options *options)
     return 0;
 }
 
+/* Whether --against names a mode or backend that is run, beside something else. */
+static int check_against(const lab_plan *plan, lab_options *options)
+{
+    size_t of_it = 0;
+
+    for (size_t i = 0; options->against != NULL && i < plan->count; i++) {
+        of_it += lab_case_is(&plan->cases[i], options->against);
+    }
+    if (options->against != NULL && (of_it == 0 || of_it == plan->count)) {
+        return refuse(options,
+                      "--against '%.64s': %s; for example --mode stop,concurrent --against stop",
+                      options->against,
+                      of_it == 0 ? "no such mode or backend is among those that are run"
+                                 : "nothing else is run");
+    }
+    return 0;
+}
+
 int lab_plan_make(lab_plan *plan, lab_options *options)
 {
     *plan = (lab_plan){.cases = NULL};
@@ -321,11 +351,13 @@ int lab_plan_make(lab_plan *plan, lab_options *options)
     if (plan->cases == NULL) {
         lab_out_of_memory(CASES_MAX * sizeof *plan->cases);
     }
-    if (fill(plan, options) != 0) {
+    if (fill(plan, options) != 0 || check_against(plan, options) != 0) {
         lab_plan_free(plan);
         return -1;
     }
     plan->runs = options->runs;
+    plan->rate_percent = options->rate_percent;
+    plan->limit_percent = options->limit_percent;
     plan->records = calloc(plan->count * (size_t)plan->runs, sizeof *plan->records);
     if (plan->records == NULL) {
         lab_out_of_memory(plan->count * (size_t)plan->runs * sizeof *plan->records);
@@ -360,6 +392,33 @@ bool lab_case_same_work(const lab_case *a, const lab_case *b)
     return a->workload == b->workload && a->params.seed == b->params.seed &&
            a->params.threads == b->params.threads && a->params.scale == b->params.scale &&
            a->params.depth == b->params.depth && strcmp(a->params.input, b->params.input) == 0;
+}
+
+bool lab_case_is(const lab_case *one, const char *name)
+{
+    return strcmp(one->backend, name) == 0 || strcmp(lab_case_mode(one), name) == 0;
+}
+
+size_t lab_plan_against(const lab_plan *plan, size_t index, const char *name)
+{
+    const lab_case *one = &plan->cases[index];
+    bool of_backend = lab_backend_find(name) != NULL || strcmp(name, "go") == 0;
+    size_t found = plan->count;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const lab_case *other = &plan->cases[i];
+        bool is = of_backend
+                      ? strcmp(other->backend, name) == 0
+                      : strcmp(other->backend, one->backend) == 0 && lab_case_is(other, name);
+
+        /* where the other has several percents, that of this case, or the first */
+        if (is && i != index && lab_case_same_work(one, other) &&
+            one->params.pools == other->params.pools &&
+            (found == plan->count || other->params.percent == one->params.percent)) {
+            found = i;
+        }
+    }
+    return lab_case_is(one, name) ? plan->count : found;
 }
 
 const char *lab_case_mode(const lab_case *one)

@@ -27,6 +27,8 @@ typedef struct lab_plan {
     lab_case *cases;
     size_t count;
     int runs;
+    int rate_percent;  /* requests arrive at this part of what malloc serves at most; 0: not so */
+    int limit_percent; /* the limit is so much of what is alive; 0: not so */
     lab_record *records; /* [case * runs + run - 1] */
     size_t done;         /* runs finished, failed ones included */
 } lab_plan;
@@ -45,6 +47,13 @@ void lab_plan_values(const lab_plan *plan, size_t index, double (*field)(const l
 
 /* Whether cases a and b do the same work, so that their checksums must be equal. */
 bool lab_case_same_work(const lab_case *a, const lab_case *b);
+
+/* Whether a case is of that mode or backend, by its name. */
+bool lab_case_is(const lab_case *one, const char *name);
+
+/* The case that case `index` is compared with: the same work, on the backend of that name, or on the
+ * same one in the mode of that name; plan->count where there is none. */
+size_t lab_plan_against(const lab_plan *plan, size_t index, const char *name);
 
 /* Who collects and how: "stop", "concurrent" (Go's own way), "off"; "" of malloc. */
 const char *lab_case_mode(const lab_case *one);

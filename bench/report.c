@@ -93,10 +93,13 @@ static void print_shared(const lab_plan *plan, const lab_names *names, const lab
     }
     for (size_t i = 0; i < plan->count; i++) {
         if ((plan->cases[i].workload->traits & LAB_HAS_RATE) != 0) {
-            char rate[LAB_FIGURE];
+            char rate[LAB_FIGURE], part[64] = "";
 
-            snprintf(text + strlen(text), sizeof text - strlen(text), "requests arrive at %s, ",
-                     lab_format_rate(rate, plan->cases[i].params.rate));
+            if (plan->rate_percent != 0) {
+                snprintf(part, sizeof part, " (%d %% of what malloc serves)", plan->rate_percent);
+            }
+            snprintf(text + strlen(text), sizeof text - strlen(text), "requests arrive at %s%s, ",
+                     lab_format_rate(rate, plan->cases[i].params.rate), part);
             break;
         }
     }
@@ -153,6 +156,34 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
         lab_print_wrapped(style, 0, text);
     }
     lab_table_free(table);
+}
+
+void lab_report_limits(const lab_plan *plan, const lab_style *style)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const lab_case *one = &plan->cases[i];
+        double limit = (double)one->params.limit_bytes;
+        lab_spread live = lab_field_spread(plan, i, lab_field_live);
+        lab_spread peak = lab_field_spread(plan, i, lab_field_peak);
+        lab_spread share = lab_field_spread(plan, i, lab_field_gc_share);
+        char name[160], t1[LAB_FIGURE], t2[LAB_FIGURE], t3[LAB_FIGURE], t4[LAB_FIGURE];
+        char t5[LAB_FIGURE], text[640];
+
+        if (limit == 0 || (one->backend_traits & LAB_HAS_LIMIT) == 0 || peak.count == 0 ||
+            live.count == 0) {
+            continue;
+        }
+        lab_case_name(one, name, sizeof name);
+        snprintf(text, sizeof text,
+                 "%s, mode %s: of a limit of %s, %s (%s) were alive at last; peak memory was %s "
+                 "(%.0f %%); the collector took %s of the CPU.",
+                 name, lab_case_mode(one), lab_format_bytes(t1, limit),
+                 lab_format_bytes(t2, live.median), lab_format_share(t3, live.median / limit),
+                 lab_format_bytes(t4, peak.greatest), peak.greatest / limit * 100,
+                 share.count == 0 ? "an unknown part" : lab_format_share(t5, share.median));
+        fputc('\n', style->out);
+        lab_print_wrapped(style, 2, text);
+    }
 }
 
 void lab_report_machine(const lab_machine *machine, const lab_style *style)

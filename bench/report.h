@@ -14,6 +14,12 @@ void lab_report_run(const lab_plan *plan, const lab_style *style);
 /* What delayed lull's threads, by kind, beside the idle thread: the second table. */
 void lab_report_delays(const lab_plan *plan, const lab_style *style);
 
+/* Ratios of all cases to those of one mode or backend. */
+void lab_report_against(const lab_plan *plan, const char *name, const lab_style *style);
+
+/* How near the runs with a limit came to it, and what that took: a sentence a case. */
+void lab_report_limits(const lab_plan *plan, const lab_style *style);
+
 /* Minimum mutator utilisation of the runs of which it is known. */
 void lab_report_mmu(const lab_plan *plan, const lab_style *style);
 

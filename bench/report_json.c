@@ -96,12 +96,28 @@ static json_t *delays(const lab_result *result)
     return object;
 }
 
-/* The part of each window, from 0 to 1, by its length in milliseconds. */
-static json_t *mmu(const lab_result *result)
+/* Of the thread that was delayed longest in all: each kind's sum. */
+static json_t *thread_delays(const lab_result *result)
 {
     json_t *object;
 
-    if (result->mmu_dropped != 0) {
+    if (result->thread_delay_ns[0] < 0) {
+        return json_null();
+    }
+    object = json_object();
+    for (int kind = 0; kind < LAB_DELAYS; kind++) {
+        set_real(object, lull_pause_kind_name((lull_pause_kind)kind),
+                 (double)result->thread_delay_ns[kind], 1e3);
+    }
+    return object;
+}
+
+/* The part of each window, from 0 to 1, by its length in milliseconds. */
+static json_t *mmu(const lab_result *result, const int64_t *ppm)
+{
+    json_t *object;
+
+    if (result->mmu_dropped != 0 || (ppm == result->mmu_cpu_ppm && ppm[0] == LAB_UNKNOWN)) {
         return json_null();
     }
     object = json_object();
@@ -109,7 +125,7 @@ static json_t *mmu(const lab_result *result)
         char key[16];
 
         snprintf(key, sizeof key, "%d", lab_mmu_window_ms[i]);
-        set_real(object, key, (double)result->mmu_ppm[i], 1e6);
+        set_real(object, key, (double)ppm[i], 1e6);
     }
     return object;
 }
@@ -177,7 +193,9 @@ static void set_result(json_t *run, const lab_record *record)
     set_real(run, "longest_us", (double)result->longest_ns, 1e3);
     set(run, "pause_us", distribution(&result->pause));
     set(run, "delay_us", delays(result));
-    set(run, "mmu", mmu(result));
+    set(run, "thread_delay_us", thread_delays(result));
+    set(run, "mmu", mmu(result, result->mmu_ppm));
+    set(run, "mmu_cpu", mmu(result, result->mmu_cpu_ppm));
     set_integer(run, "mmu_dropped", result->mmu_dropped);
     set(run, "latency_us", distribution(&result->latency));
     set(run, "service_us", distribution(&result->service));

@@ -88,8 +88,10 @@ typedef struct lab_result {
     int64_t mark_ns_per_object;         /* CPU of marking in the last cycle, in 1/1000 ns */
     lab_distribution pause;             /* of all kinds together */
     lab_distribution delay[LAB_DELAYS]; /* of each kind, where the backend tells them apart */
-    int64_t mmu_ppm[LAB_WINDOWS];       /* minimum mutator utilisation, in millionths */
-    int64_t mmu_dropped;                /* pauses that were too many to tell it of */
+    int64_t thread_delay_ns[LAB_DELAYS]; /* sums of each kind, of the thread delayed longest */
+    int64_t mmu_ppm[LAB_WINDOWS];        /* minimum mutator utilisation, in millionths */
+    int64_t mmu_cpu_ppm[LAB_WINDOWS];    /* the same, the collector's CPU counted */
+    int64_t mmu_dropped;                 /* pauses that were too many to tell it of */
     lab_pool_counts pool;
 } lab_result;
 

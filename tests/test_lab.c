@@ -77,6 +77,12 @@ START_TEST(single_values_are_read)
     ck_assert(o.quick && !o.help);
     ck_assert_str_eq(o.json, "-");
     ck_assert_str_eq(o.input, "a.log");
+    ck_assert_int_eq(read_options(&o, LAB_RUN, "run all --rate 50% --limit 111% --against stop"),
+                     0);
+    ck_assert_int_eq(o.rate_percent, 50);
+    ck_assert_int_eq(o.limit_percent, 111);
+    ck_assert_str_eq(o.against, "stop");
+    ck_assert(o.rate == 0 && o.limit_bytes == 0);
 }
 END_TEST
 
@@ -102,6 +108,11 @@ static const struct {
     {LAB_RUN, "run buffers --seed 9223372036854775808", "9223372036854775808"},
     {LAB_RUN, "run buffers --limit 0", "0"},
     {LAB_RUN, "run buffers --limit 1X", "1X"},
+    {LAB_RUN, "run buffers --limit 100%", "100%"},
+    {LAB_RUN, "run buffers --limit %", "%"},
+    {LAB_RUN, "run responses --rate 0%", "0%"},
+    {LAB_RUN, "run responses --rate 101%", "101%"},
+    {LAB_COMPARE, "compare --against stop", "--against"},
     {LAB_RUN, "run buffers --limit inf", "inf"},
     {LAB_RUN, "run buffers --rate 0", "0"},
     {LAB_RUN, "run buffers --rate nan", "nan"},
@@ -296,35 +307,72 @@ START_TEST(noise_is_what_equal_runs_differ_by)
 }
 END_TEST
 
+/* A list and what a collector took, as lists of intervals. */
+struct doings {
+    lab_pause pause[20], taken[20];
+    size_t count, taken_count;
+    unsigned threads, shared_by;
+};
+
+/* What a thread loses of each nanosecond, in millionths, by the definition. */
+static void count_losses(const struct doings *d, unsigned thread, uint64_t lost[300])
+{
+    memset(lost, 0, 300 * sizeof lost[0]);
+    for (size_t i = 0; i < d->taken_count; i++) {
+        for (uint64_t t = d->taken[i].begin_ns; t < d->taken[i].end_ns; t++) {
+            lost[t] += d->taken[i].lost_ppm;
+        }
+    }
+    for (size_t t = 0; t < 300; t++) {
+        lost[t] = lost[t] / d->shared_by > LAB_MMU_ALL ? LAB_MMU_ALL : lost[t] / d->shared_by;
+    }
+    for (size_t i = 0; i < d->count; i++) {
+        for (uint64_t t = d->pause[i].begin_ns;
+             d->pause[i].thread == thread && t < d->pause[i].end_ns; t++) {
+            lost[t] = LAB_MMU_ALL;
+        }
+    }
+}
+
 /* The least utilisation as its definition says: every position of the window, nanosecond by
  * nanosecond, of every thread. */
-static int64_t least_by_counting(const lab_pause *pause, size_t count, unsigned threads,
-                                 uint64_t begin, uint64_t end, uint64_t window)
+static int64_t least_by_counting(const struct doings *d, uint64_t begin, uint64_t end,
+                                 uint64_t window)
 {
     uint64_t most = 0;
 
     if (end - begin < window) {
         return LAB_UNKNOWN;
     }
-    for (unsigned thread = 0; thread < threads; thread++) {
-        bool paused[300] = {false};
+    for (unsigned thread = 0; thread <= d->threads; thread++) { /* the last has no pauses */
+        uint64_t lost[300];
 
-        for (size_t i = 0; i < count; i++) {
-            for (uint64_t t = pause[i].begin_ns; pause[i].thread == thread && t < pause[i].end_ns;
-                 t++) {
-                paused[t] = true;
-            }
-        }
+        count_losses(d, thread, lost);
         for (uint64_t from = begin; from + window <= end; from++) {
             uint64_t sum = 0;
 
             for (uint64_t t = from; t < from + window; t++) {
-                sum += paused[t];
+                sum += lost[t];
             }
             most = sum > most ? sum : most;
         }
     }
-    return (int64_t)((double)(window - most) / (double)window * 1e6);
+    return (int64_t)((double)(window - most / LAB_MMU_ALL) / (double)window * 1e6);
+}
+
+static struct doings random_doings(lab_random *random)
+{
+    struct doings d = {.count = lab_random_below(random, 20),
+                       .threads = 1 + lab_random_below(random, 3),
+                       .shared_by = 1 + lab_random_below(random, 3)};
+
+    for (size_t i = 0; i < d.count; i++) {
+        uint64_t from = lab_random_below(random, 250);
+
+        d.pause[i] = (lab_pause){from, from + lab_random_below(random, 40),
+                                 lab_random_below(random, d.threads), LAB_MMU_ALL};
+    }
+    return d;
 }
 
 START_TEST(the_utilisation_is_that_of_the_worst_window)
@@ -332,24 +380,44 @@ START_TEST(the_utilisation_is_that_of_the_worst_window)
     lab_random random = {11};
 
     for (int round = 0; round < 3000; round++) {
-        lab_pause pause[20], tidy[20];
-        size_t count = lab_random_below(&random, 20), kept;
-        unsigned threads = 1 + lab_random_below(&random, 3);
+        struct doings d = random_doings(&random), tidy = d;
         uint64_t begin = lab_random_below(&random, 50);
         uint64_t end = begin + 1 + lab_random_below(&random, 200);
 
-        for (size_t i = 0; i < count; i++) {
-            uint64_t from = lab_random_below(&random, 250);
-
-            pause[i] = (lab_pause){from, from + lab_random_below(&random, 40),
-                                   lab_random_below(&random, threads)};
-        }
-        memcpy(tidy, pause, sizeof tidy);
-        kept = lab_mmu_tidy(tidy, count, begin, end);
+        size_t kept = lab_mmu_tidy(tidy.pause, d.count, begin, end);
         for (uint64_t window = 1; window <= end - begin + 1; window += 1 + window / 4) {
-            ck_assert_int_eq(lab_mmu_least(tidy, kept, begin, end, window),
-                             least_by_counting(pause, count, threads, begin, end, window));
+            ck_assert_int_eq(lab_mmu_least(tidy.pause, kept, begin, end, window),
+                             least_by_counting(&d, begin, end, window));
         }
+    }
+}
+END_TEST
+
+/* Whatever the collector's phases, overlapping or not, on one processor or several: no more than all
+ * is lost, nothing twice in a pause, and a thread without pauses loses too. */
+START_TEST(what_a_collector_takes_counts_between_pauses)
+{
+    lab_random random = {13};
+
+    for (int round = 0; round < 2000; round++) {
+        struct doings d = random_doings(&random), tidy = d;
+        lab_pause *all;
+
+        d.taken_count = lab_random_below(&random, 6);
+        for (size_t i = 0; i < d.taken_count; i++) {
+            uint64_t from = lab_random_below(&random, 200);
+
+            d.taken[i] = (lab_pause){from, from + lab_random_below(&random, 100), 0,
+                                     lab_random_below(&random, 2 * LAB_MMU_ALL)};
+        }
+        size_t kept = lab_mmu_tidy(tidy.pause, d.count, 0, 300);
+        kept = lab_mmu_blend(tidy.pause, kept, d.taken, d.taken_count, d.shared_by, &all);
+        ck_assert_uint_ne(kept, SIZE_MAX);
+        for (uint64_t window = 1; window <= 301; window += 1 + window / 4) {
+            ck_assert_int_eq(lab_mmu_least(all, kept, 0, 300, window),
+                             least_by_counting(&d, 0, 300, window));
+        }
+        free(all);
     }
 }
 END_TEST
@@ -357,11 +425,11 @@ END_TEST
 START_TEST(pauses_that_follow_each_other_count_together)
 {
     /* 1 ms in each of ten that follow, and one of 2 ms alone */
-    lab_pause pause[] = {{10000000, 11000000, 1},
-                         {12000000, 13000000, 1},
-                         {14000000, 15000000, 1},
-                         {50000000, 52000000, 2},
-                         {12500000, 13500000, 1}};
+    lab_pause pause[] = {{10000000, 11000000, 1, LAB_MMU_ALL},
+                         {12000000, 13000000, 1, LAB_MMU_ALL},
+                         {14000000, 15000000, 1, LAB_MMU_ALL},
+                         {50000000, 52000000, 2, LAB_MMU_ALL},
+                         {12500000, 13500000, 1, LAB_MMU_ALL}};
     size_t count = lab_mmu_tidy(pause, 5, 0, 100000000);
 
     ck_assert_uint_eq(count, 4); /* those that overlap are one */
@@ -386,7 +454,7 @@ START_TEST(of_too_many_pauses_it_is_not_told)
         lab_mmu_end(2000 + (uint64_t)LAB_PAUSES_MAX * 10);
         lab_mmu_note(1, 5000, 5);
         lab_result_clear(&result);
-        lab_mmu_result(&result);
+        lab_mmu_result(&result, 1, false);
         ck_assert_int_eq(result.mmu_dropped, (int64_t)more * 7);
         ck_assert_int_eq(result.mmu_ppm[0], more == 0 ? 500000 : LAB_UNKNOWN);
         ck_assert_int_eq(result.mmu_ppm[LAB_WINDOWS - 1], LAB_UNKNOWN);
@@ -599,6 +667,7 @@ int main(void)
     tcase_add_test(tests, intervals_hold_the_truth_as_often_as_they_say);
     tcase_add_test(tests, noise_is_what_equal_runs_differ_by);
     tcase_add_test(tests, the_utilisation_is_that_of_the_worst_window);
+    tcase_add_test(tests, what_a_collector_takes_counts_between_pauses);
     tcase_add_test(tests, pauses_that_follow_each_other_count_together);
     tcase_add_test(tests, of_too_many_pauses_it_is_not_told);
     tcase_add_test(tests, figures_have_three_digits_and_a_unit);

@@ -128,7 +128,9 @@ static const struct field run_fields[] = {
     {"longest_us", NUMBER | NOTHING},
     {"pause_us", OBJECT | NOTHING},
     {"delay_us", OBJECT | NOTHING},
+    {"thread_delay_us", OBJECT | NOTHING},
     {"mmu", OBJECT | NOTHING},
+    {"mmu_cpu", OBJECT | NOTHING},
     {"mmu_dropped", INTEGER | NOTHING},
     {"latency_us", OBJECT | NOTHING},
     {"service_us", OBJECT | NOTHING},
@@ -177,6 +179,20 @@ static const struct field delay_fields[] = {
     {"sweep", OBJECT}, {"refill", OBJECT},    {"fault", OBJECT},
 };
 
+/* One thread was delayed no longer than all were together. */
+static void check_worst_thread(const json_t *run, const json_t *delays)
+{
+    const json_t *thread = json_object_get(run, "thread_delay_us");
+
+    ck_assert_uint_eq(json_object_size(thread), json_object_size(delays));
+    for (size_t i = 0; i < sizeof delay_fields / sizeof delay_fields[0]; i++) {
+        const json_t *all = json_object_get(delays, delay_fields[i].name);
+
+        ck_assert_double_le(json_number_value(json_object_get(thread, delay_fields[i].name)),
+                            json_number_value(json_object_get(all, "sum")) + 1e-3);
+    }
+}
+
 /* The kinds add up to all pauses. */
 static void check_delays(const json_t *run)
 {
@@ -190,6 +206,7 @@ static void check_delays(const json_t *run)
         return;
     }
     CHECK_FIELDS(delays, delay_fields);
+    check_worst_thread(run, delays);
     for (size_t i = 0; i < sizeof delay_fields / sizeof delay_fields[0]; i++) {
         check_distribution(delays, delay_fields[i].name);
         count += json_integer_value(
@@ -222,6 +239,10 @@ static void check_mmu(const json_t *run)
 
         ck_assert_int_eq(json_is_null(part), atof(mmu_fields[i].name) > wall_ms);
         ck_assert_double_le(json_number_value(part), 1);
+        /* what the collector took comes to what the pauses took */
+        ck_assert_double_le(
+            json_number_value(json_object_get(json_object_get(run, "mmu_cpu"), mmu_fields[i].name)),
+            json_number_value(part) + 1e-5);
     }
 }
 
