@@ -16,6 +16,7 @@
  *   lull/buffer.h   pools of byte buffers
  *   lull/builder.h  pools of string builders
  *   lull/compose.h  things made of pooled parts
+ *   lull/audit.h    pools under audit: what a program does wrong with them
  *   lull/stats.h    statistics and events
  *
  * lull/inline.h is not included: it is the opt-in header that puts the fast paths of
@@ -46,6 +47,7 @@
 #include <lull/buffer.h>
 #include <lull/builder.h>
 #include <lull/compose.h>
+#include <lull/audit.h>
 #include <lull/stats.h>
 
 #endif

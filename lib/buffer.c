@@ -25,8 +25,10 @@
 #include <lull/root.h>
 #include <lull/store.h>
 
+#include "audit.h"
 #include "calibration.h"
 #include "error.h"
+#include "pool.h"
 #include "thread.h"
 
 #define STRIPES 16
@@ -175,6 +177,7 @@ static LULL__NOINLINE lull_pool *open_bucket(lull_buffer_pool *pool, uint32_t bu
     if (made == NULL) {
         return NULL;
     }
+    made->audited.family = pool; /* a buffer that grows changes its bucket */
     /* release: pairs with bucket_pool; acquire: another thread's is made */
     if (!atomic_compare_exchange_strong_explicit(&pool->buckets[bucket], &found, made,
                                                  memory_order_release, memory_order_acquire)) {
@@ -298,8 +301,10 @@ lull_buffer *lull_buffer_get_sized(lull_thread *t, lull_buffer_pool *pool, size_
 
 /* ---- put ---- */
 
-static LULL__NOINLINE void refuse_put(const lull_buffer_pool *pool, const lull_buffer *buffer)
+static LULL__NOINLINE void refuse_put(lull_thread *t, const lull_buffer_pool *pool,
+                                      lull_buffer *buffer, const void *site)
 {
+    lull__audit_refuse(t, buffer, site);
     if (pool == NULL) {
         fail_no_pool();
     } else if (buffer->pool == NULL) {
@@ -324,6 +329,7 @@ static LULL__NOINLINE void put_slow(lull_thread *t, lull_buffer_pool *pool, lull
     if (!fits) {
         add(&pool->oversize);
     }
+    lull__audit_leave(t, buffer);
 }
 
 void lull_buffer_put(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer)
@@ -332,10 +338,10 @@ void lull_buffer_put(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer
         return;
     }
     LULL_ASSERT_HOT(lull__thread_is_mine(t));
-    LULL_ASSERT_HOT(pool != NULL && buffer->pool == pool);
+    LULL_ASSERT_HOT((pool != NULL && buffer->pool == pool) || lull__audit_is_on(t->heap));
     LULL_ASSERT_HOT(buffer->length <= buffer->capacity);
     if (LULL__UNLIKELY(pool == NULL || buffer->pool != pool)) {
-        refuse_put(pool, buffer);
+        refuse_put(t, pool, buffer, __builtin_return_address(0));
         return;
     }
     count(t, pool, lull__max(buffer->length, buffer->peak));
@@ -381,6 +387,8 @@ static void put_idle(lull_thread *t, lull_buffer_pool *pool, lull_buffer *idle)
     if (to != NULL) {
         add(&pool->growth_puts);
         lull_pool_put(t, to, idle);
+    } else {
+        lull__audit_leave(t, idle);
     }
 }
 

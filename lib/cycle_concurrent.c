@@ -49,6 +49,7 @@
  *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing. */
 #include "cycle_concurrent.h"
 
+#include "audit.h"
 #include "barrier.h"
 #include "cache.h"
 #include "central.h"
@@ -294,6 +295,16 @@ static void verify(struct lull__cycle *c, struct lull__marker *m)
     }
 }
 
+/* Everybody stands for the audit of pools, too: white is dead, and not yet free. */
+static void audit(struct lull__cycle *c, struct lull__marker *m)
+{
+    if (lull__audit_is_on(c->heap)) {
+        lull__hold_all(c->heap);
+        lull__audit_cycle(c->heap, m);
+        lull__release_all(c->heap);
+    }
+}
+
 /* White is dead: black becomes the heap's colour, and sweeping may begin. */
 static void flip(struct lull__cycle *c, uint8_t black)
 {
@@ -334,6 +345,7 @@ void lull__cycle_concurrent(lull_heap *heap, enum lull__cycle_reason reason)
     lull__phase_revived(&c, m);
     lull__phase_count(&c);
     verify(&c, m);
+    audit(&c, m);
     flip(&c, m->black);
     lower(&c);
     lull__phase_pace(&c);

@@ -8,6 +8,7 @@
  * signal may have the C library's locks (.inv.malloc). */
 #include "cycle_stop.h"
 
+#include "audit.h"
 #include "cache.h"
 #include "central.h"
 #include "handshake.h"
@@ -56,6 +57,9 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
     if (LULL__UNLIKELY((heap->options.debug & LULL_DEBUG_VERIFY) != 0)) {
         lull__verify_marks(heap, m, false);
         lull__verify_heap(heap);
+    }
+    if (lull__audit_is_on(heap)) {
+        lull__audit_cycle(heap, m);
     }
 }
 

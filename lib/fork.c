@@ -11,6 +11,7 @@
  * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another. */
 #include <stdlib.h>
 
+#include "audit.h"
 #include "cache.h"
 #include "cycle.h"
 #include "collector.h"
@@ -149,6 +150,7 @@ static void after_in_child(void)
 {
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
         lull__pools_fork_child(heap);
+        lull__audit_fork_child(heap, heap->thread_count > (lull_self(heap) != NULL));
         lose_threads(heap);
         lull__mark_fork_child(heap);
     }

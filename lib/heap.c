@@ -1,6 +1,7 @@
 /* heap.c -- heaps: create, destroy, knobs, collections on request. */
 #include <string.h>
 
+#include "audit.h"
 #include "buffer.h"
 #include "central.h"
 #include "collector.h"
@@ -60,6 +61,7 @@ static bool init_parts(lull_heap *heap)
     lull__finalizer_init(heap);
     lull__worker_init(heap);
     lull__collector_init(heap);
+    lull__audit_init(heap);
     lull__states_init(heap);
     heap->cells = lull__os_map(CELLS_BYTES);
     bool pages = lull__pages_init(heap);
@@ -75,6 +77,7 @@ static void finish_parts(lull_heap *heap)
     lull__mark_finish(heap);
     lull__buffer_pools_finish(heap);
     lull__pools_finish(heap);
+    lull__audit_finish(heap);
     lull__finalizer_finish(heap);
     lull__ephemeron_finish(heap);
     lull__roots_finish(heap);
@@ -144,20 +147,6 @@ int lull_heap_create(const lull_options *options, lull_heap **out)
 
 /* ---- destroy ---- */
 
-/* Threads of the program's; the finalizer thread may or may not be attached yet. */
-static bool has_threads(lull_heap *heap)
-{
-    const struct lull__finalizers *f = &heap->finalizers;
-    bool any = false;
-
-    pthread_mutex_lock(&heap->threads_lock);
-    for (const lull_thread *t = heap->threads; t != NULL; t = t->next) {
-        any |= !f->thread_started || !pthread_equal(t->pthread, f->thread);
-    }
-    pthread_mutex_unlock(&heap->threads_lock);
-    return any;
-}
-
 static void free_threads(lull_heap *heap)
 {
     while (heap->gone_threads != NULL) {
@@ -172,7 +161,7 @@ int lull_heap_destroy(lull_heap *heap)
 {
     lull__registry_lock();
     bool known = heap != NULL && lull__registry_remove(heap);
-    if (!known || has_threads(heap)) {
+    if (!known || lull__thread_any(heap)) {
         if (known) {
             lull__registry_add(heap);
         }
@@ -184,6 +173,7 @@ int lull_heap_destroy(lull_heap *heap)
     lull__finalizer_thread_stop(heap);
     heap->magic = 0;
     free_threads(heap);
+    lull__audit_end(heap);
     finish_parts(heap);
     return LULL_OK;
 }

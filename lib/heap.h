@@ -31,7 +31,8 @@
  * Locks, in the order in which they may be taken:
  *   registry (fork.c) > cycle_lock > worker.lock > threads_lock > roots_lock, types_lock,
  *   finalizers.lock, pacer_lock, pools_lock > a pool's lock > magazines.lock > a cell's lock >
- *   large_lock > pages.lock > span states lock
+ *   large_lock > pages.lock > span states lock;
+ *   a pool's lock > audit.ledger.lock > roots_lock, finalizers.lock
  *
  * .inv.malloc: a thread held by a signal may have the C library's locks. So nobody whom others
  * may wait for calls malloc: neither who holds threads, nor who is inside the library. */
@@ -299,6 +300,7 @@ struct lull_thread {
     uint32_t user_blocked;   /* inside lull_blocking_begin/end; the thread's own */
     uint32_t in_callback;    /* inside a callback that may not use the heap; the thread's own */
     uint32_t in_finalizer;   /* inside a finalizer; the thread's own */
+    const struct lull__making *making; /* pools whose `make` it is in; the thread's own */
 
     char *stack_low, *stack_high;
     char *stack_pointer;     /* where scanning starts; written before state says not RUNNING */
@@ -476,6 +478,30 @@ struct lull__magazine_store {
     size_t bytes;                      /* mapped */
 };
 
+/* What is noted of objects, by address; see ledger.h.
+ * .inv.ledger: count < capacity; from where its hash says, an object's entry is reached without an
+ * empty one between. */
+struct lull__ledger {
+    pthread_mutex_t lock;
+    struct lull__record *table; /* NULL: none yet */
+    size_t capacity;            /* a power of two, or 0 */
+    size_t count;
+};
+
+/* Pools under audit: what is known of their objects (custody.c), and what was found by the collector.
+ * Under the ledger's lock. */
+struct lull__audit {
+    struct lull__ledger ledger;        /* who has each object */
+    _Atomic uint32_t pools;            /* ever audited; 0: nothing to look at */
+    struct lull__custody *spare;       /* not in use */
+    struct lull__chunk_header *chunks; /* of custodies, to unmap */
+    void *spent;                       /* images to free, linked by their first words */
+    struct lull__finding *finding;     /* not told yet; `finding_count` of them */
+    size_t finding_count;
+    lull_pool_report_fn fn;            /* NULL: nobody */
+    void *fn_arg;
+};
+
 /* The thread that runs concurrent cycles, and who asked it to. Under its lock. */
 struct lull__collector {
     pthread_mutex_t lock;
@@ -574,6 +600,7 @@ struct lull_heap {
     struct lull__magazine_store magazines;
     struct lull_buffer_pool *buffer_pools; /* all, destroyed ones too; under pools_lock */
     _Atomic(const lull_type *) buffer_type; /* NULL: not needed yet; see buffer.c */
+    struct lull__audit audit;
 
     struct lull__events events;
 

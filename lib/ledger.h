@@ -11,16 +11,10 @@
 /* What is known of one object; zero but for `object` when it is new. */
 struct lull__record {
     uintptr_t object; /* 0: an empty entry */
-    uint64_t cycle;   /* heap->cycles when it was made */
-};
-
-/* .inv.ledger: count < capacity; from where its hash says, an object's entry is reached without an
- * empty one between. */
-struct lull__ledger {
-    pthread_mutex_t lock;
-    struct lull__record *table; /* NULL: none yet */
-    size_t capacity;            /* a power of two, or 0 */
-    size_t count;
+    union {
+        uint64_t cycle;               /* heap->cycles when it was made */
+        struct lull__custody *custody; /* in the ledger of the audit: see custody.h */
+    };
 };
 
 void lull__ledger_init(struct lull__ledger *ledger);

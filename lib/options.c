@@ -14,7 +14,8 @@
 #include "base.h"
 #include "error.h"
 
-#define ALL_DEBUG (LULL_DEBUG_VERIFY | LULL_DEBUG_SCRIBBLE | LULL_DEBUG_STRESS)
+#define ALL_DEBUG                                                                                  \
+    (LULL_DEBUG_VERIFY | LULL_DEBUG_SCRIBBLE | LULL_DEBUG_STRESS | LULL_DEBUG_POOLS)
 
 void lull_options_init(lull_options *options)
 {
@@ -208,7 +209,8 @@ static bool parse_debug_word(const char *word, size_t length, unsigned *debug)
         unsigned bit;
     } words[] = {{"verify", LULL_DEBUG_VERIFY},
                  {"scribble", LULL_DEBUG_SCRIBBLE},
-                 {"stress", LULL_DEBUG_STRESS}};
+                 {"stress", LULL_DEBUG_STRESS},
+                 {"pools", LULL_DEBUG_POOLS}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (strlen(words[i].name) == length && memcmp(word, words[i].name, length) == 0) {
@@ -325,7 +327,7 @@ static const struct variable {
     {"LULL_HEAP_MIN", set_heap_min, SIZE_ALLOWED},
     {"LULL_MARKERS", set_markers, "0 to 64"},
     {"LULL_DEBUG", set_debug,
-     "\"verify\", \"scribble\", \"stress\" and \"schedule=N\", with commas between"},
+     "\"verify\", \"scribble\", \"stress\", \"pools\" and \"schedule=N\", with commas between"},
     {"LULL_TRACE", set_trace, "0 and 1"},
 };
 _Static_assert(LULL__PERCENT_MAX == 100000 && LULL__MARKERS_MAX == 64, "as the table says");

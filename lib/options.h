@@ -11,7 +11,8 @@
  *   LULL_HEAP_MAX=SIZE                 heap_max
  *   LULL_HEAP_MIN=SIZE                 heap_min
  *   LULL_MARKERS=0..64                 markers
- *   LULL_DEBUG=verify,scribble,stress,schedule=N  debug: any of them, in a list; schedule_seed
+ *   LULL_DEBUG=verify,scribble,stress,pools,schedule=N  debug: any of them, in a list;
+ *                                      schedule_seed
  *   LULL_TRACE=0|1                     trace
  *
  * SIZE is a number of bytes, or a number, a decimal fraction if need be, and a unit: K, M, G or

@@ -4,7 +4,9 @@
 #endif
 #include "os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,6 +18,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#else
+#define backtrace(place, n) 0 /* this C library has none: the first caller has to do */
+#endif
 
 void lull__assert_failed(const char *file, int line, const char *expression, uintptr_t a,
                          uintptr_t b)
@@ -163,4 +171,71 @@ void lull__os_thread_be_nice(int nice)
     int present = getpriority(PRIO_PROCESS, 0); /* 0: this thread, on Linux */
 
     setpriority(PRIO_PROCESS, 0, present + nice);
+}
+
+/* ---- places in the program ---- */
+
+#define OWN_FRAMES 8 /* at most, between the program and backtrace */
+#define CALLERS_MOST 16
+
+void lull__os_callers(const void *from, const void **caller, size_t n)
+{
+    void *frame[OWN_FRAMES + CALLERS_MOST];
+    size_t wanted = lull__min(n, CALLERS_MOST);
+    int found = backtrace(frame, OWN_FRAMES + (int)wanted);
+    int first = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        caller[i] = NULL;
+    }
+    caller[0] = from;
+    while (first < found && frame[first] != from) {
+        first++;
+    }
+    for (size_t i = 1; i < wanted && first + (int)i < found; i++) {
+        caller[i] = frame[first + (int)i];
+    }
+}
+
+/* The loaded object that has `code`, and where it was loaded. */
+struct module {
+    uintptr_t code, base;
+    const char *name;
+};
+
+static int look_into(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct module *module = arg;
+
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD &&
+            module->code - info->dlpi_addr - header->p_vaddr < header->p_memsz) {
+            module->base = info->dlpi_addr;
+            module->name = info->dlpi_name;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+size_t lull__os_describe(const void *code, char *text, size_t room)
+{
+    struct module module = {.code = (uintptr_t)code - 1}; /* in the call, not behind it */
+    char self[256] = "";
+    Dl_info symbol;
+    int length;
+
+    if (dl_iterate_phdr(look_into, &module) == 0) {
+        length = snprintf(text, room, "%p", code);
+    } else {
+        if (module.name[0] == '\0' && readlink("/proc/self/exe", self, sizeof self - 1) > 0) {
+            module.name = self;
+        }
+        bool named = dladdr((void *)module.code, &symbol) != 0 && symbol.dli_sname != NULL;
+        length = snprintf(text, room, "%s+%#zx%s%s%s", module.name, module.code - module.base,
+                          named ? " (" : "", named ? symbol.dli_sname : "", named ? ")" : "");
+    }
+    return lull__min((size_t)lull__max(length, 0), room - 1);
 }

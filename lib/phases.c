@@ -6,6 +6,7 @@
 
 #include <sched.h>
 
+#include "audit.h"
 #include "central.h"
 #include "delay.h"
 #include "ephemeron.h"
@@ -193,6 +194,9 @@ void lull__phase_end(struct lull__cycle *c)
     }
     if (c->reason != LULL__REASON_TRIGGER) {
         lull__phase_finish_sweep(heap, true); /* who asked expects what died to be free */
+    }
+    if (lull__audit_is_on(heap)) {
+        lull__audit_tell(heap);
     }
     if (heap->options.trace) {
         lull__trace_cycle(&heap->events);

@@ -78,6 +78,9 @@ static void give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *
     size_t allowed = pool->max_idle - lull__min(kept, pool->max_idle);
     size_t given = lull__depot_push(&pool->depot, m->object, lull__min(n, allowed));
 
+    for (size_t i = given; pool->audited.on && i < n; i++) {
+        lull__audit_drop(&pool->audited, (void *)m->object[i]);
+    }
     count_drops(pool, n - given);
     m->count -= n;
     memmove(m->object, m->object + n, m->count * sizeof *m->object);
@@ -134,26 +137,59 @@ static bool is_object(const lull_heap *heap, const void *object)
            lull__state_load(slot.state) != LULL__FREE;
 }
 
+/* Whether the thread is in the pool's own `make`, which could call itself for ever. */
+static bool is_making(const lull_thread *t, const struct lull_pool *pool)
+{
+    const struct lull__making *m = t->making;
+
+    while (m != NULL && m->pool != pool) {
+        m = m->around;
+    }
+    return m != NULL;
+}
+
 /* Outside the library: making an object may collect, and the callback is the program's. */
 static void *make(lull_thread *t, struct lull_pool *pool)
 {
-    void *object = pool->make != NULL ? pool->make(t, pool->arg) : lull_alloc(t, pool->type);
+    struct lull__making making = {pool, t->making};
 
+    t->making = &making;
+    void *object = pool->make != NULL ? pool->make(t, pool->arg) : lull_alloc(t, pool->type);
+    t->making = making.around;
     LULL_ASSERT_HOT(object == NULL || is_object(pool->heap, object));
     return object;
 }
 
-void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
+static void *get(lull_thread *t, struct lull_pool *pool)
 {
     struct lull_magazines *m = lull__magazines(t, pool);
 
-    LULL_ASSERT_HOT(lull__thread_is_mine(t));
     if (!refill(t, pool, m)) {
         m->misses++;
         return make(t, pool);
     }
     m->hits++;
     return (void *)m->object[--m->count];
+}
+
+void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
+{
+    const void *site = __builtin_return_address(0);
+
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    if (LULL__UNLIKELY(t->making != NULL) && is_making(t, pool)) {
+        lull__fail(LULL_E_STATE, "get from pool \"%s\" inside its `make`", pool->name);
+        if (pool->audited.on) {
+            lull__audit_misuse(t, &pool->audited, LULL_POOL_GET_IN_MAKE, NULL, site);
+        }
+        lull__magazines(t, pool)->misses++;
+        return NULL;
+    }
+    void *object = get(t, pool);
+    if (LULL__UNLIKELY(pool->audited.on) && object != NULL) {
+        lull__audit_give(t, &pool->audited, object, site);
+    }
+    return object;
 }
 
 /* ---- put ---- */
@@ -175,6 +211,44 @@ static void reset(lull_thread *t, struct lull_pool *pool, void *object)
     t->in_callback--;
 }
 
+/* An object that is put, and not to be kept. */
+static void refuse(struct lull_pool *pool, struct lull_magazines *m)
+{
+    m->received--;
+    count_drops(pool, 1);
+}
+
+static void give_locked(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, size_t n)
+{
+    lock(t, &pool->lock);
+    give(t, pool, m, n);
+    unlock(t, &pool->lock);
+}
+
+/* .inv.audit.way: no object stays in a magazine. */
+static void put_audited(lull_thread *t, struct lull_pool *pool, void *object, const void *site)
+{
+    struct lull_magazines *m = lull__magazines(t, pool);
+
+    if (!lull__audit_receive(t, &pool->audited, object, site)) {
+        refuse(pool, m);
+        return;
+    }
+    if (pool->reset != NULL && t->in_callback != 0) {
+        lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
+        lull__audit_misuse(t, &pool->audited, LULL_POOL_PUT_IN_CALLBACK, object, site);
+        lull__audit_drop(&pool->audited, object);
+        refuse(pool, m);
+        return;
+    }
+    if (pool->reset != NULL) {
+        reset(t, pool, object);
+    }
+    lull__audit_keep(t, &pool->audited, object);
+    m->object[m->count++] = (uintptr_t)object;
+    give_locked(t, pool, m, m->count);
+}
+
 void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
 {
     struct lull_magazines *m = lull__magazines(t, pool);
@@ -183,21 +257,22 @@ void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
         return;
     }
     LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    if (LULL__UNLIKELY(pool->audited.on)) {
+        put_audited(t, pool, object, __builtin_return_address(0));
+        return;
+    }
     LULL_ASSERT_HOT(is_object(pool->heap, object));
     LULL_ASSERT_HOT(!is_kept(m, object)); /* put twice */
     if (pool->reset != NULL) {
         if (t->in_callback != 0) {
             lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
-            m->received--;
-            count_drops(pool, 1);
+            refuse(pool, m);
             return;
         }
         reset(t, pool, object);
     }
     if (m->count >= pool->room) {
-        lock(t, &pool->lock);
-        give(t, pool, m, half_of(pool));
-        unlock(t, &pool->lock);
+        give_locked(t, pool, m, half_of(pool));
     }
     m->object[m->count++] = (uintptr_t)object;
     m->limit = pool->limit;
@@ -211,7 +286,8 @@ static bool asks_too_much(const lull_pool_options *o)
     const lull_pool_bounds *b = &o->bounds;
 
     return o->object_bytes != 0 || o->destroy != NULL || o->size != NULL ||
-           o->lifetime != LULL_POOL_CACHE || o->flags != 0 || o->initial != 0 || b->min_idle != 0 ||
+           o->lifetime != LULL_POOL_CACHE ||
+           (o->flags & ~(unsigned)(LULL_POOL_AUDIT | LULL_POOL_CLEAN)) != 0 || o->initial != 0 || b->min_idle != 0 ||
            b->max_idle_bytes != 0 || b->max_object_bytes != 0 || b->prune_age_ns != 0;
 }
 
@@ -227,8 +303,8 @@ static bool check_options(lull_heap *heap, const lull_pool_options *options)
     } else if (options->type != NULL && options->type->heap != heap) {
         lull__fail(LULL_E_INVALID, "the pool's type is of another heap");
     } else if (asks_too_much(options)) {
-        lull__fail(LULL_E_INVALID, "of a pool's options only type, make, reset, arg and "
-                                   "bounds.max_idle are there yet");
+        lull__fail(LULL_E_INVALID, "of a pool's options only type, make, reset, arg, the flags "
+                                   "of the audit and bounds.max_idle are there yet");
     } else {
         return true;
     }
@@ -237,9 +313,25 @@ static bool check_options(lull_heap *heap, const lull_pool_options *options)
 
 static void free_pool(struct lull_pool *pool)
 {
+    if (pool->audited.on) {
+        lull__audit_close(&pool->audited);
+    }
     pthread_mutex_destroy(&pool->lock);
     free(pool->name);
     free(pool);
+}
+
+static void audit(struct lull_pool *pool, const lull_pool_options *options)
+{
+    if (((options->flags & LULL_POOL_AUDIT) | (pool->heap->options.debug & LULL_DEBUG_POOLS)) != 0) {
+        pool->room = 1; /* taken from the depot one by one */
+        pool->limit = 0;
+        pool->audited.heap = pool->heap;
+        pool->audited.name = pool->name;
+        pool->audited.type = pool->make == NULL ? pool->type : NULL;
+        pool->audited.clean = (options->flags & LULL_POOL_CLEAN) != 0;
+        lull__audit_open(&pool->audited);
+    }
 }
 
 static struct lull_pool *new_pool(lull_heap *heap, const lull_pool_options *options)
@@ -265,6 +357,7 @@ static struct lull_pool *new_pool(lull_heap *heap, const lull_pool_options *opti
         free_pool(pool);
         return NULL;
     }
+    audit(pool, options);
     return pool;
 }
 
@@ -576,9 +669,21 @@ void lull__pool_thread_gather(lull_thread *t)
     pthread_mutex_unlock(&heap->pools_lock);
 }
 
+static void audit_victims(struct lull_pool *pool)
+{
+    for (struct lull__magazine *mag = pool->depot.victims.top; mag != NULL; mag = mag->next) {
+        for (size_t i = 0; i < mag->count; i++) {
+            lull__audit_drop(&pool->audited, (void *)mag->object[i]);
+        }
+    }
+}
+
 static size_t trim_pool(struct lull_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
+    if (pool->audited.on) {
+        audit_victims(pool);
+    }
     size_t dropped = lull__depot_drop_victims(&pool->depot);
     count_drops(pool, dropped);
     lull__depot_age(&pool->depot);

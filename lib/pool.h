@@ -2,6 +2,7 @@
 #ifndef LULL__POOL_H
 #define LULL__POOL_H
 
+#include "audit.h"
 #include "depot.h"
 #include "heap.h"
 #include "mark.h"
@@ -23,6 +24,12 @@ struct lull__pool_counts {
     int64_t puts;
 };
 
+/* A pool whose `make` a thread is in, and the one around it; on the thread's stack. */
+struct lull__making {
+    const struct lull_pool *pool;
+    const struct lull__making *around;
+};
+
 struct lull_pool {
     struct lull_pool_head head; /* public */
     lull_heap *heap;
@@ -35,6 +42,7 @@ struct lull_pool {
     void *arg;
     size_t max_idle; /* SIZE_MAX: no bound */
     char *name;
+    struct lull__audited audited;
 
     pthread_mutex_t lock LULL__ALIGNED(LULL__CACHE_LINE);
     struct lull__depot depot;

@@ -52,15 +52,23 @@ static size_t trace_stack(const lull_thread *t, lull_tracer *tracer)
     return (size_t)(t->stack_high - low);
 }
 
-size_t lull__roots_scan_thread(lull_thread *t, lull_tracer *tracer)
+size_t lull__roots_scan_frames(const lull_thread *t, lull_tracer *tracer)
 {
-    size_t bytes = t->kind == LULL_STACK_CONSERVATIVE ? trace_stack(t, tracer) : 0;
+    size_t bytes = 0;
 
     for (const lull_frame *frame = t->frames; frame != NULL; frame = frame->previous) {
         const uintptr_t *roots = (const uintptr_t *)(const void *)(frame + 1);
         trace_words(tracer, roots, roots + frame->count);
         bytes += frame->count * sizeof(uintptr_t);
     }
+    return bytes;
+}
+
+size_t lull__roots_scan_thread(lull_thread *t, lull_tracer *tracer)
+{
+    size_t bytes = t->kind == LULL_STACK_CONSERVATIVE ? trace_stack(t, tracer) : 0;
+
+    bytes += lull__roots_scan_frames(t, tracer);
     if (t->tracer != NULL) {
         t->tracer(tracer, NULL, 0, t->tracer_arg);
     }

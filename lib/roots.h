@@ -16,6 +16,7 @@ struct lull__roots_scanned {
 /* Report roots to the tracer: those of a thread that stands, those that are no thread's. Return the
  * bytes scanned. */
 size_t lull__roots_scan_thread(lull_thread *t, lull_tracer *tracer);
+size_t lull__roots_scan_frames(const lull_thread *t, lull_tracer *tracer); /* of these, frames */
 size_t lull__roots_scan_globals(lull_heap *heap, lull_tracer *tracer);
 
 /* Whether the pointer-sized field lies in a registered range. */

@@ -81,6 +81,20 @@ void lull__leave_any(lull_thread *entered)
     }
 }
 
+/* The finalizer thread may or may not be attached yet. */
+bool lull__thread_any(lull_heap *heap)
+{
+    const struct lull__finalizers *f = &heap->finalizers;
+    bool any = false;
+
+    pthread_mutex_lock(&heap->threads_lock);
+    for (const lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        any |= !f->thread_started || !pthread_equal(t->pthread, f->thread);
+    }
+    pthread_mutex_unlock(&heap->threads_lock);
+    return any;
+}
+
 lull_heap *lull_heap_of(const lull_thread *t)
 {
     return t->heap;

@@ -43,6 +43,9 @@ lull_thread *lull__thread_attachments(void);
 lull_thread *lull__enter_any(lull_heap *heap);
 void lull__leave_any(lull_thread *entered);
 
+/* Whether threads of the program's are attached. */
+bool lull__thread_any(lull_heap *heap);
+
 /* Adds `t` to, or takes it out of, the calling thread's attachments. */
 void lull__thread_link(lull_thread *t);
 void lull__thread_unlink(lull_thread *t);

@@ -475,6 +475,8 @@ static void act(struct actor *a, size_t turns)
     for (size_t i = 0; i < THINGS; i++) {
         lull_handle_free(a->t, a->handle[i]);
         a->handle[i] = NULL;
+        lull_pool_put(a->t, world.pool, a->root[AT_POOLED + i]);
+        a->root[AT_POOLED + i] = NULL;
     }
 }
 

@@ -51,6 +51,7 @@ static inline void open_heap(lull_stack_kind stack, unsigned debug)
     lull_options options = support_options();
 
     options.debug = LULL_DEBUG_SCRIBBLE | debug;
+    support_misuses = 1U << LULL_POOL_FORGOTTEN_PUT; /* what is taken is often left there */
     atomic_store(&scarce_maps, PLENTY);
     heap = support_heap(&options);
     self = lull_attach(heap, stack);

@@ -86,13 +86,35 @@ static inline lull_options support_options(void)
     return options;
 }
 
+/* With LULL_TEST_POOLS set all pools are audited, and a misuse ends the test, but for those of the
+ * kinds that it is about: bit `1 << misuse` of support_misuses. */
+static unsigned support_misuses;
+
+static inline void support_misused(const lull_pool_report *report, void *arg)
+{
+    (void)arg;
+    if ((support_misuses >> report->misuse & 1) == 0) {
+        fputs(report->text, stderr);
+        abort();
+    }
+}
+
+static inline bool support_audited(void)
+{
+    return getenv("LULL_TEST_POOLS") != NULL;
+}
+
 static inline lull_heap *support_heap(const lull_options *options)
 {
-    lull_options disturbed = *options;
+    lull_options changed = *options;
     lull_heap *heap = NULL;
 
-    support_disturb(&disturbed);
-    ck_assert_msg(lull_heap_create(&disturbed, &heap) == LULL_OK, "%s", lull_error_message());
+    support_disturb(&changed);
+    changed.debug |= support_audited() ? LULL_DEBUG_POOLS : 0;
+    ck_assert_msg(lull_heap_create(&changed, &heap) == LULL_OK, "%s", lull_error_message());
+    if (support_audited()) {
+        lull_pool_report_to(heap, support_misused, NULL);
+    }
     return heap;
 }
 

@@ -164,6 +164,10 @@ static void begin(struct driven *d, uint64_t seed)
 
 static void end(struct driven *d)
 {
+    for (size_t i = 0; i < OUT; i++) {
+        lull_pool_put(d->m->t, d->pool, d->out[i]);
+        d->out[i] = NULL;
+    }
     ck_assert_int_eq(lull_roots_remove(d->m->heap, d->out, sizeof d->out), LULL_OK);
     if (random_below(&d->m->r, 2)) {
         ck_assert_int_eq(lull_pool_destroy(d->pool), LULL_OK);

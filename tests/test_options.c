@@ -124,8 +124,8 @@ START_TEST(options_out_of_range_are_refused)
     REFUSED(stop_signal, SIGRTMAX + 1, "65", "64");
     REFUSED(stop_signal, SIGKILL, "9", "catch");
     REFUSED(stop_signal, SIGSEGV, "11", "catch");
-    REFUSED(debug, 8, "0x8", "0x7");
-    REFUSED(debug, 0x80000001u, "0x80000001", "0x7");
+    REFUSED(debug, 16, "0x10", "0xf");
+    REFUSED(debug, 0x80000001u, "0x80000001", "0xf");
     REFUSED(pointer_mask, 0, "0", "other");
     REFUSED(tag_value, 4, "0x4", "0x0");
 }
@@ -142,7 +142,7 @@ START_TEST(the_bounds_themselves_are_allowed)
     ACCEPTED(markers, 64);
     ACCEPTED(stop_signal, -1);
     ACCEPTED(stop_signal, SIGRTMAX);
-    ACCEPTED(debug, 7);
+    ACCEPTED(debug, 15);
     ACCEPTED(heap_min, 0);
     ACCEPTED(heap_min, SIZE_MAX);
     ACCEPTED(memory_limit, SIZE_MAX);
@@ -188,6 +188,7 @@ START_TEST(variables_override_options)
     ck_assert_uint_eq(resolved("LULL_DEBUG", "stress,scribble")->debug,
                       LULL_DEBUG_STRESS | LULL_DEBUG_SCRIBBLE);
     ck_assert_uint_eq(resolved("LULL_DEBUG", "verify,scribble,stress,verify")->debug, 7);
+    ck_assert_uint_eq(resolved("LULL_DEBUG", "pools")->debug, LULL_DEBUG_POOLS);
     ck_assert_uint_eq(resolved("LULL_DEBUG", "verify")->schedule_seed, 0);
     ck_assert_uint_eq(resolved("LULL_DEBUG", "schedule=1")->schedule_seed, 1);
     ck_assert_uint_eq(resolved("LULL_DEBUG", "schedule=7,verify")->debug, LULL_DEBUG_VERIFY);

@@ -341,9 +341,7 @@ static int use_pool_in_child(void)
     if (s.hits != 150 || s.idle != 0 || lull_collect(self) != LULL_OK) {
         return 2;
     }
-    for (size_t i = 0; i < 150; i++) {
-        items_put(self, pool, table[i]);
-    }
+    give(150);
     return lull_detach(self) == LULL_OK && lull_heap_destroy(heap) == LULL_OK ? 0 : 3;
 }
 
@@ -402,10 +400,12 @@ int main(void)
 
     tcase_add_test(threads, a_thread_that_leaves_gives_back);
     tcase_add_test(threads, threads_share_a_pool);
-    tcase_add_test(threads, a_signal_finds_every_object);
-    tcase_add_test(threads, a_signal_leaves_slots_alone);
     tcase_add_test(threads, a_forked_child_has_the_pool);
-    tcase_add_test(threads, a_forked_child_drops_what_a_signal_held);
+    if (!support_audited()) { /* these look into magazines, which an audit leaves empty */
+        tcase_add_test(threads, a_signal_finds_every_object);
+        tcase_add_test(threads, a_signal_leaves_slots_alone);
+        tcase_add_test(threads, a_forked_child_drops_what_a_signal_held);
+    }
     srunner_run_all(runner, CK_ENV);
 
     int failed = srunner_ntests_failed(runner);

@@ -25,7 +25,8 @@ typedef enum lull_mode {
 enum {
     LULL_DEBUG_VERIFY = 1 << 0,   /* check every cycle against a second, naive marker */
     LULL_DEBUG_SCRIBBLE = 1 << 1, /* overwrite what is swept, so that stale pointers show */
-    LULL_DEBUG_STRESS = 1 << 2    /* collect at (nearly) every allocation */
+    LULL_DEBUG_STRESS = 1 << 2,   /* collect at (nearly) every allocation */
+    LULL_DEBUG_POOLS = 1 << 3     /* audit all pools; see lull/audit.h */
 };
 
 /* Called when an allocation found no memory even after a full collection. `bytes` is what was
@@ -65,7 +66,7 @@ typedef struct lull_options {
                                 1 ms; 0: SIGRTMIN+5, -1: never signal; the first heap of a
                                 process decides */
     int use_environment;     /* nonzero (default): LULL_* variables override */
-    unsigned debug;          /* LULL_DEBUG_* bits. LULL_DEBUG=verify,scribble,stress */
+    unsigned debug;          /* LULL_DEBUG_* bits. LULL_DEBUG=verify,scribble,stress,pools */
     unsigned schedule_seed;  /* in search of races: threads linger now and then at the steps of
                                 the collector's protocol, another way for each seed; 0: they do
                                 not. LULL_DEBUG=schedule=N */
