@@ -49,6 +49,7 @@ static const char compare_text[] =
     "                   slowest backend can serve)\n"
     "  --input FILE     a log for logs, one entry a line (default: a generated one)\n"
     "  --seed N         of all that is random (default 1)\n"
+    "  --delays         also shows what delayed lull's threads, by kind, beside an idle thread\n"
     "  --json FILE      also writes every run as JSON; - is standard output\n"
     "\n"
     "examples:\n"

@@ -247,6 +247,9 @@ static void report_comparison(const lab_plan *plan, const lab_comparison *compar
     lab_print_wrapped(&style, 0, text);
     fprintf(style.out, "%s\n", style.plain);
     lab_conclude(comparison, &style);
+    if (options->delays) {
+        lab_report_delays(plan, &style);
+    }
 }
 
 static int command_compare(int argc, char **argv)

@@ -357,7 +357,7 @@ static const struct setting {
     {"input", required_argument, LAB_ALL, set_input},
     {"json", required_argument, LAB_ALL, set_json},
     {"against", required_argument, LAB_RUN, set_against},
-    {"delays", no_argument, LAB_RUN, set_delays},
+    {"delays", no_argument, LAB_RUN | LAB_COMPARE, set_delays},
     {"mmu", no_argument, LAB_RUN, set_mmu},
     {"quick", no_argument, LAB_COMPARE, set_quick},
     {"help", no_argument, LAB_ALL, set_help},
