@@ -135,7 +135,7 @@ START_TEST(a_long_list_is_marked)
 
     for (size_t i = 0; i < MANY; i++) {
         struct cell *cell = lull_alloc(t, type);
-        ck_assert_msg(cell != NULL, "%s", lull_error_message());
+        ensure(cell != NULL, "%s", lull_error_message()); /* Check writes a note of each of its own */
         cell->number = i;
         lull_store(t, &cell->next, frame.root[0]);
         frame.root[0] = cell;
@@ -343,10 +343,10 @@ START_TEST(overflow_by_roots)
     for (size_t i = 0; i < ROOTS; i++) {
         struct cell *cell = lull_alloc(t, type);
         object[2 * i] = cell;
-        ck_assert_ptr_nonnull(lull_handle_new(t, cell));
+        ensure(lull_handle_new(t, cell) != NULL, "%s", lull_error_message());
         object[2 * i + 1] = lull_alloc_leaf(t, 16);
         lull_store(t, &cell->next, object[2 * i + 1]);
-        ck_assert_ptr_nonnull(lull_alloc(t, type)); /* garbage */
+        ensure(lull_alloc(t, type) != NULL, "%s", lull_error_message()); /* garbage */
     }
     collect_without_memory();
     ck_assert_uint_eq(count_alive(object, 2 * ROOTS), 2 * ROOTS);
@@ -445,7 +445,8 @@ START_TEST(overflow_by_finalizers)
         struct cell *cell = lull_alloc(t, type);
         frame.root[0] = cell;
         lull_store(t, &cell->next, lull_alloc_leaf(t, 16));
-        ck_assert_int_eq(lull_finalizer_set(t, cell, count_finalized, &finalized), LULL_OK);
+        ensure(lull_finalizer_set(t, cell, count_finalized, &finalized) == LULL_OK, "%s",
+               lull_error_message());
     }
     frame.root[0] = NULL;
     collect_without_memory();
