@@ -11,31 +11,38 @@
  *      weak       weak references, finalizers, ephemerons
  *   H4 lower      stores are stores again; the thread's own spans are swept
  *
- * The argument. White is what existed at H2 and is not marked.
+ * The argument. White is what existed at H2 and is not marked. Names that begin with p. are
+ * properties of the model, tests/model/cycle.pml: Spin finds no interleaving that breaks them, and
+ * finds one for each step that is left out; the names in capitals are some of these.
  *
  * .arg.order  H1 and H2 are two handshakes: were they one, a thread that took part could allocate a
  *   black object, and one that did not yet could store a white one into it without shading it,
- *   and lose its own reference before its snapshot.
+ *   and lose its own reference before its snapshot. (p.round; H1_IN_H2)
  * .arg.edges  From the end of H2 on no black object holds a white one that is not on its way to
  *   the markers: a scanned object's white children were pushed; a new object is black and empty;
- *   every store since H1 shades what it stores.
+ *   every store since H1 shades what it stores. (p.live; WITHOUT_SHADE, WITHOUT_BLACK,
+ *   WITHOUT_KEEP, WITHOUT_ATTACH_BARRIER)
  * .arg.round  When the markers have nothing left, a white object can be reached only from a thread's
  *   roots. Take a round that brings nothing, and suppose a thread held a white object after its
  *   part in it; take the first such moment. It was loaded from an object, which by .arg.edges
  *   means that a thread stored and shaded it since the markers were done; that thread held it
  *   before, so had not taken part yet, and its part then brought the white object. So after a
- *   round that brings nothing what is white is dead.
+ *   round that brings nothing what is white is dead. (p.round, p.live; WITHOUT_RESCAN,
+ *   WITHOUT_FLUSH, WITHOUT_SERVING)
+ * .arg.lost   Where there is no memory for words, what a round brings is blackened and counted by
+ *   nobody, and another thread may hold what hung on it: so such a round brought something. After
+ *   the drain black objects are scanned again. (p.round; WITHOUT_LOST, WITHOUT_RECOVER)
  * .arg.bound  Rounds can go on while threads load white objects that only other threads' roots
  *   reach, which takes races that rarely last. After ROUNDS of them stores shade what they
  *   overwrite too, and hand it to the markers at once: so the drain of the round after that is
  *   not over before all is marked that was reachable when that round began, and nothing else can
  *   be reached: one more round is the last. (Words that waited for the next round to be handed
  *   over could make as many rounds as a list has links.) Reading weak references may still call
- *   rounds off.
+ *   rounds off. (p.bound; WITHOUT_HYBRID, WITHOUT_HAND_OVER, WITHOUT_LAST_ROUND)
  * .arg.inflight  A handshake may come by signal between a program's test of head.marking and its
  *   store. At H1: the store then is as one made before H1, into an object from before H2, which
  *   nobody has scanned, and what it stores is in a register or on the stack at H2. At H4: the slow
- *   path looks again.
+ *   path looks again, as nobody would take the word. (p.rest; WITHOUT_LOOK_AGAIN)
  * .arg.stop   Ranges registered as stored to without the barrier void .arg.edges; then the last
  *   round is a stop (stop_to_end).
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
@@ -43,10 +50,12 @@
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
  *   was not the last. From DEAD to H4 the collector waits for nobody: a reader may stand between
  *   the word and its object's state until the object is swept and its slot another's. So one that
- *   finds the slot reached reads the word again.
+ *   finds the slot reached reads the word again. (p.weak, p.round; WITHOUT_RECHECK,
+ *   WITHOUT_READ_AGAIN, WITHOUT_LIBRARY)
  * .arg.revive Reviving for finalizers makes white objects black again, and the keys of ephemerons
  *   may be among them: a thread that reads such a key may load a child of it that is still white,
- *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing. */
+ *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing.
+ *   (p.round; WITHOUT_SETTLE) */
 #include "cycle_concurrent.h"
 
 #include "audit.h"
