@@ -79,17 +79,25 @@ static void stand(lull_thread *t, enum lull__thread_state state)
     }
 }
 
+/* Whether a stop keeps the thread standing. A gate does not keep one that a signal held for the
+ * collection before: it may have locks that the fork waits for. It goes on, and stays outside. */
+static bool keeps(const lull_thread *t, uint32_t stop)
+{
+    return stop == LULL__STOP_HOLD ||
+           (stop == LULL__STOP_GATE && t->standing != LULL__THREAD_SIGNALLED);
+}
+
 static void wait_for_release(lull_thread *t)
 {
     lull_heap *heap = t->heap;
     uint32_t stop;
 
     /* acquire: pairs with the release in lull__release_all; the cycle's work is visible */
-    if (atomic_load_explicit(&heap->stop, memory_order_acquire) == LULL__STOP_NOT) {
+    if (!keeps(t, atomic_load_explicit(&heap->stop, memory_order_acquire))) {
         return;
     }
     uint64_t since_ns = lull__os_now_ns();
-    while ((stop = atomic_load_explicit(&heap->stop, memory_order_acquire)) != LULL__STOP_NOT) {
+    while (keeps(t, stop = atomic_load_explicit(&heap->stop, memory_order_acquire))) {
         lull__os_futex_wait(&heap->stop, stop, 0);
     }
     t->waited_ns += lull__os_now_ns() - since_ns;
@@ -169,7 +177,7 @@ static bool all_clear(void)
     }
     FOR_EACH_TOGETHER (t) {
         lull__delay(t->heap, LULL__DELAY_GO_ON_AGAIN);
-        clear &= stop_of(t) == LULL__STOP_NOT; /* .inv.stop */
+        clear &= !keeps(t, stop_of(t)); /* .inv.stop */
     }
     return clear;
 }

@@ -172,11 +172,17 @@ static inline void list_check(const struct node *list, uint64_t first, unsigned 
 
 /* ---- heaps for storms ---- */
 
+/* For loops over what marks how. */
+static const lull_mode storm_modes[] = {LULL_MODE_STOP, LULL_MODE_CONCURRENT,
+                                        LULL_MODE_INCREMENTAL};
+#define STORM_MODES ((int)(sizeof storm_modes / sizeof storm_modes[0]))
+
 /* Collects often and looks at all it does. */
-static inline lull_options storm_options(void)
+static inline lull_options storm_options(lull_mode mode)
 {
     lull_options options = support_options();
 
+    options.mode = mode;
     options.gc_percent = 100;
     options.heap_min = 128 * 1024;
     options.markers = 2;

@@ -613,9 +613,9 @@ static void *come_allocate_go(void *arg)
     return NULL;
 }
 
-static void run_storm(void *(*run)(void *), unsigned threads, size_t collections)
+static void run_storm(lull_mode mode, void *(*run)(void *), unsigned threads, size_t collections)
 {
-    lull_options options = storm_options();
+    lull_options options = storm_options(mode);
     pthread_t thread[64];
 
     finish();
@@ -640,7 +640,7 @@ static void run_storm(void *(*run)(void *), unsigned threads, size_t collections
 
 START_TEST(threads_come_and_go_during_collections)
 {
-    run_storm(come_allocate_go, 6, 300);
+    run_storm(storm_modes[_i], come_allocate_go, 6, 100);
 }
 END_TEST
 
@@ -661,7 +661,7 @@ static void *keep_allocating(void *arg)
 
 START_TEST(many_threads_on_few_processors)
 {
-    run_storm(keep_allocating, 64, 40);
+    run_storm(storm_modes[_i], keep_allocating, 64, 20);
 }
 END_TEST
 
@@ -723,7 +723,7 @@ static struct couple couples[][4] = {
 
 START_TEST(two_heaps_collect_across_each_other)
 {
-    lull_options options = storm_options();
+    lull_options options = storm_options(storm_modes[_i % STORM_MODES]);
     pthread_t thread[4];
 
     options.debug = LULL_DEBUG_SCRIBBLE;
@@ -731,10 +731,10 @@ START_TEST(two_heaps_collect_across_each_other)
     pair[1] = support_heap(&options);
     atomic_store(&storm_over, 0);
     for (int i = 0; i < 4; i++) {
-        thread[i] = mutator_start(live_in_two_heaps, &couples[_i][i]);
+        thread[i] = mutator_start(live_in_two_heaps, &couples[_i / STORM_MODES][i]);
     }
-    while (support_stats(pair[0]).cycles < support_rounds(300) ||
-           support_stats(pair[1]).cycles < support_rounds(300)) {
+    while (support_stats(pair[0]).cycles < support_rounds(150) ||
+           support_stats(pair[1]).cycles < support_rounds(150)) {
         sched_yield();
     }
     atomic_store(&storm_over, 1);
@@ -815,10 +815,10 @@ int main(void)
     tcase_add_test(tests, nobody_runs_while_threads_are_held);
     tcase_add_test(tests, a_stack_has_two_ends);
     tcase_add_test(tests, a_stack_of_ones_own);
-    tcase_add_test(tests, threads_come_and_go_during_collections);
-    tcase_add_test(tests, many_threads_on_few_processors);
+    tcase_add_loop_test(tests, threads_come_and_go_during_collections, 0, STORM_MODES);
+    tcase_add_loop_test(tests, many_threads_on_few_processors, 0, STORM_MODES);
     tcase_add_loop_test(tests, two_heaps_collect_across_each_other, 0,
-                        sizeof couples / sizeof couples[0]);
+                        STORM_MODES * (int)(sizeof couples / sizeof couples[0]));
     tcase_add_test(tests, other_heaps_come_and_go_during_collections);
     return support_run(suite, tests);
 }
