@@ -148,8 +148,9 @@ static void print_longest(const lab_plan *plan, size_t index, const lab_style *s
     lab_spread control_p999 = spread_of(plan, index, CONTROL, P999);
     char name[160], t1[LAB_FIGURE], t2[LAB_FIGURE], t3[LAB_FIGURE], t4[LAB_FIGURE], text[640];
 
-    if (max.count == 0 || control.count == 0 || control.greatest <= 0) {
-        return;
+    if (max.count == 0 || control.count == 0 || control.greatest <= 0 ||
+        spread_of(plan, index, 0, COUNT).count == 0) {
+        return; /* a backend that knows its stops alone has no longest delay to tell */
     }
     lab_case_name(&plan->cases[index], name, sizeof name);
     if (plan->cases[index].params.collect) {
