@@ -33,18 +33,15 @@ lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
         return NULL;
     }
     lull_thread *t = lull__thread_new(heap, stack);
-    if (t == NULL || !lull__pool_thread_init(t)) {
-        if (t != NULL) {
-            lull__thread_free(t);
-        }
+    if (t == NULL) {
         lull__fail(LULL_E_NO_MEMORY, "no memory for a thread");
         return NULL;
     }
     if (!find_stack(t)) {
-        lull__pool_thread_finish(t);
         lull__thread_free(t);
         return NULL;
     }
+    lull__pool_thread_init(t);
     lull__thread_join(t);
     return t;
 }

@@ -31,11 +31,14 @@ static void hold(struct lull__cycle *c)
     c->in_use_bytes =
         atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
     c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
+    bool signalled = false;
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
+        signalled |= held_by_signal(t);
         if (!held_by_signal(t)) {
             lull__pool_thread_gather(t);
         }
     }
+    LULL_ASSERT_HOT(signalled || lull__pools_add_up(heap));
     lull__pools_trim(heap);
 }
 

@@ -49,6 +49,11 @@
     X(ASSIST_END, "an assist has given back what is left; it counts as working")                  \
     X(ATTACH, "a thread is made; the heap does not know it")                                      \
     X(DETACH, "a thread stands to leave; what it shaded is its own still")                        \
+    X(POOL_TAKE, "objects left a depot; their thread's magazine has no count of them")            \
+    X(POOL_GIVE, "objects left a magazine; no depot has them")                                    \
+    X(POOL_STEAL, "a blocked thread's magazine is in hand; nothing is taken out of it")            \
+    X(POOL_SWITCH, "a pool has other magazines; no thread can find them")                         \
+    X(POOL_BURY, "objects are dying; destroy has not run")                                        \
     X(LEAVE, "a thread is not the heap's any more; its own memory is not given back")
 
 enum lull__delay_point {

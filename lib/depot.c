@@ -2,8 +2,9 @@
  *
  * `idle` is a stack. Its lowest `low` objects, the least it held since the last aging, were not
  * needed since: that is known to the object, though a cycle touches whole magazines and splits at
- * most one. Bonwick & Adams 2001 count whole magazines, and keep the empty ones with them; here
- * all depots of a heap share the empty ones.
+ * most one. Bonwick & Adams 2001 count whole magazines. All depots of a heap share the memory of
+ * empty ones; a depot keeps those that it emptied until the collector tidies, so that a thread of
+ * the program comes to the shared store rarely, and never waits for it.
  *
  * .inv.depot: low <= idle.objects = sum of the counts of its magazines, none of them empty; so for
  *   the victims. */
@@ -55,11 +56,11 @@ static bool map_chunk(struct lull__magazine_store *store)
     return true;
 }
 
+/* With the lock. */
 static struct lull__magazine *store_take(struct lull__magazine_store *store)
 {
     struct lull__magazine *magazine = NULL;
 
-    pthread_mutex_lock(&store->lock);
     if (store->spare != NULL) {
         magazine = store->spare;
         store->spare = magazine->next;
@@ -67,13 +68,14 @@ static struct lull__magazine *store_take(struct lull__magazine_store *store)
         magazine = (struct lull__magazine *)(void *)store->next;
         store->next += sizeof *magazine;
     }
-    pthread_mutex_unlock(&store->lock);
     return magazine;
 }
 
-/* Gives back the magazines from `first` on, however many. */
-static void store_give(struct lull__magazine_store *store, struct lull__magazine *first)
+void lull__magazines_give(struct lull__magazine_store *store, struct lull__magazine *first)
 {
+    if (first == NULL) {
+        return;
+    }
     pthread_mutex_lock(&store->lock);
     while (first != NULL) {
         struct lull__magazine *next = first->next;
@@ -84,23 +86,53 @@ static void store_give(struct lull__magazine_store *store, struct lull__magazine
     pthread_mutex_unlock(&store->lock);
 }
 
-/* An empty magazine; NULL: no memory. The depot keeps one, so that going back and forth over a
- * magazine's edge leaves the store alone. */
 static struct lull__magazine *take_empty(struct lull__depot *depot)
 {
     struct lull__magazine *magazine = depot->spare;
 
-    depot->spare = NULL;
-    return magazine != NULL ? magazine : store_take(depot->store);
+    if (magazine != NULL) {
+        depot->spare = magazine->next;
+    }
+    return magazine;
 }
 
 static void give_empty(struct lull__depot *depot, struct lull__magazine *magazine)
 {
-    magazine->next = NULL;
-    if (depot->spare == NULL) {
-        depot->spare = magazine;
-    } else {
-        store_give(depot->store, magazine);
+    magazine->next = depot->spare;
+    depot->spare = magazine;
+}
+
+static bool lock_store(struct lull__magazine_store *store, bool wait)
+{
+    return wait ? pthread_mutex_lock(&store->lock) == 0 : pthread_mutex_trylock(&store->lock) == 0;
+}
+
+void lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait)
+{
+    size_t wanted = (n + LULL_MAGAZINE_SLOTS - 1) / LULL_MAGAZINE_SLOTS;
+    size_t have = 0;
+
+    for (const struct lull__magazine *m = depot->spare; m != NULL && have < wanted; m = m->next) {
+        have++;
+    }
+    if (have == wanted || !lock_store(depot->store, wait)) {
+        return;
+    }
+    for (; have < wanted; have++) {
+        struct lull__magazine *magazine = store_take(depot->store);
+        if (magazine == NULL) {
+            break;
+        }
+        give_empty(depot, magazine);
+    }
+    pthread_mutex_unlock(&depot->store->lock);
+}
+
+void lull__depot_tidy(struct lull__depot *depot)
+{
+    if (depot->spare != NULL) {
+        lull__magazines_give(depot->store, depot->spare->next);
+        depot->spare->next = NULL;
     }
 }
 
@@ -116,7 +148,7 @@ static void set_objects(struct lull__stack *stack, size_t objects)
     atomic_store_explicit(&stack->objects, objects, memory_order_relaxed);
 }
 
-/* A magazine with room at the top; NULL: no memory. */
+/* A magazine with room at the top; NULL: no spare one. */
 static struct lull__magazine *open_top(struct lull__depot *depot, struct lull__stack *stack)
 {
     struct lull__magazine *top = stack->top;
@@ -153,7 +185,7 @@ static size_t pop(struct lull__depot *depot, struct lull__stack *stack, uintptr_
 }
 
 /* Splits a magazine: its upper n objects come into one of their own above it, which is returned;
- * NULL: no memory. */
+ * NULL: no spare one. */
 static struct lull__magazine *split(struct lull__depot *depot, struct lull__magazine *magazine,
                                     size_t n)
 {
@@ -168,11 +200,12 @@ static struct lull__magazine *split(struct lull__depot *depot, struct lull__maga
     return above;
 }
 
-/* Cuts a stack below its topmost n objects and returns the magazines below. Where the cut goes
- * through a magazine that cannot be split for want of memory, it is made beneath. */
-static struct lull__magazine *cut(struct lull__depot *depot, struct lull__stack *stack, size_t n)
+/* Cuts a stack below its topmost n objects and returns what is below. Where the cut goes through a
+ * magazine that cannot be split for want of a spare one, it is made beneath. */
+static struct lull__chain cut(struct lull__depot *depot, struct lull__stack *stack, size_t n)
 {
     struct lull__magazine **link = &stack->top;
+    size_t objects = objects_in(stack);
     size_t left = n;
 
     while (*link != NULL && left >= (*link)->count) {
@@ -188,10 +221,22 @@ static struct lull__magazine *cut(struct lull__depot *depot, struct lull__stack 
         }
         link = &(*link)->next;
     }
-    struct lull__magazine *below = *link;
+    struct lull__chain below = {*link, objects - n};
     *link = NULL;
     set_objects(stack, n);
     return below;
+}
+
+void lull__chain_append(struct lull__chain *to, struct lull__chain *from)
+{
+    struct lull__magazine **link = &to->top;
+
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = from->top;
+    to->objects += from->objects;
+    *from = (struct lull__chain){NULL, 0};
 }
 
 /* ---- depots ---- */
@@ -204,9 +249,9 @@ void lull__depot_init(struct lull__depot *depot, struct lull__magazine_store *st
 
 void lull__depot_finish(struct lull__depot *depot)
 {
-    store_give(depot->store, depot->idle.top);
-    store_give(depot->store, depot->victims.top);
-    store_give(depot->store, depot->spare);
+    lull__magazines_give(depot->store, depot->idle.top);
+    lull__magazines_give(depot->store, depot->victims.top);
+    lull__magazines_give(depot->store, depot->spare);
     lull__depot_init(depot, depot->store);
 }
 
@@ -231,30 +276,44 @@ size_t lull__depot_push(struct lull__depot *depot, const uintptr_t *object, size
     return done;
 }
 
-size_t lull__depot_pop(struct lull__depot *depot, uintptr_t *object, size_t n)
+size_t lull__depot_pop(struct lull__depot *depot, uintptr_t *object, size_t n, bool *victims)
 {
     size_t taken = pop(depot, &depot->idle, object, n);
 
     depot->low = lull__min(depot->low, objects_in(&depot->idle));
-    return taken != 0 ? taken : pop(depot, &depot->victims, object, n);
+    if (taken != 0) {
+        *victims = false;
+        return taken;
+    }
+    taken = pop(depot, &depot->victims, object, n);
+    *victims = taken != 0;
+    return taken;
 }
 
-size_t lull__depot_drop_victims(struct lull__depot *depot)
+struct lull__chain lull__depot_shed(struct lull__depot *depot, size_t n)
 {
-    size_t dropped = objects_in(&depot->victims);
+    size_t victims = objects_in(&depot->victims);
+    struct lull__chain shed = {NULL, 0};
 
-    store_give(depot->store, depot->victims.top);
-    depot->victims.top = NULL;
-    set_objects(&depot->victims, 0);
-    return dropped;
+    if (victims != 0) {
+        shed = cut(depot, &depot->victims, victims - lull__min(n, victims));
+    }
+    if (n > victims) {
+        size_t idle = objects_in(&depot->idle);
+        struct lull__chain lowest = cut(depot, &depot->idle, idle - lull__min(n - victims, idle));
+        depot->low -= lull__min(depot->low, lowest.objects);
+        lull__chain_append(&shed, &lowest);
+    }
+    return shed;
 }
 
 void lull__depot_age(struct lull__depot *depot)
 {
-    size_t objects = objects_in(&depot->idle);
+    struct lull__chain aged = cut(depot, &depot->idle, objects_in(&depot->idle) - depot->low);
+    struct lull__chain before = {depot->victims.top, objects_in(&depot->victims)};
 
-    LULL_ASSERT(depot->victims.top == NULL);
-    depot->victims.top = cut(depot, &depot->idle, objects - depot->low);
+    lull__chain_append(&aged, &before);
+    depot->victims.top = aged.top;
+    set_objects(&depot->victims, aged.objects);
     depot->low = objects_in(&depot->idle);
-    set_objects(&depot->victims, objects - depot->low);
 }

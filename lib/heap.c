@@ -242,6 +242,7 @@ int lull_collect(lull_thread *t)
 
     if (status == LULL_OK) {
         lull__cycle_run(t, LULL__REASON_FORCED);
+        lull__pools_reap(t->heap, t, NULL);
     }
     return status;
 }

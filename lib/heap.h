@@ -30,9 +30,9 @@
  *
  * Locks, in the order in which they may be taken:
  *   registry (fork.c) > cycle_lock > worker.lock > threads_lock > roots_lock, types_lock,
- *   finalizers.lock, pacer_lock, pools_lock > a pool's lock > magazines.lock > a cell's lock >
- *   large_lock > pages.lock > span states lock;
- *   a pool's lock > audit.ledger.lock > roots_lock, finalizers.lock
+ *   finalizers.lock, pacer_lock, pools_lock > a pool's lock > a shard's lock > a ledger's lock,
+ *   magazines.lock > a cell's lock > large_lock > pages.lock > span states lock;
+ *   a shard's lock > audit.ledger.lock > roots_lock, finalizers.lock
  *
  * .inv.malloc: a thread held by a signal may have the C library's locks. So nobody whom others
  * may wait for calls malloc: neither who holds threads, nor who is inside the library. */
@@ -321,7 +321,25 @@ struct lull_thread {
     uint32_t owes_assist;    /* it has flushed since it last looked whether to assist */
     uint64_t waited_ns;      /* held so far, between stand and go on; the thread's own */
     struct lull__cache *caches; /* LULL__CELLS of them */
+    lull_thread *pools_next; /* in heap->pool_threads; under pools_lock */
+    uint32_t pools_on;       /* it is among them, and its magazines are its own */
+    _Atomic uint64_t pools_seen; /* heap->pools_retired when it last emptied retired magazines */
 };
+
+/* A thread's memory is one mapping: a line of zeros, the lull_thread, its magazines by their index.
+ * So an inline get or put finds them from the lull_thread alone, by 16 bits that count words; and
+ * the word before a thread, which is what 0 says, is zero, as is the one below each magazine. */
+#define LULL__POOLS_MAX 256
+#define LULL__THREAD_LEAD ((size_t)LULL__CACHE_LINE)
+#define LULL__MAGAZINES_OFFSET                                                                     \
+    ((sizeof(struct lull_thread) + LULL__CACHE_LINE - 1) & ~((size_t)LULL__CACHE_LINE - 1))
+#define LULL__THREAD_BYTES                                                                         \
+    lull__round_up(LULL__THREAD_LEAD + LULL__MAGAZINES_OFFSET +                                    \
+                       LULL__POOLS_MAX * sizeof(struct lull_magazines),                            \
+                   LULL__OS_PAGE)
+_Static_assert((LULL__MAGAZINES_OFFSET + LULL__POOLS_MAX * sizeof(struct lull_magazines)) / 8 <=
+                   UINT16_MAX,
+               "16 bits");
 
 /* ---- marking ---- */
 
@@ -467,8 +485,6 @@ struct lull__worker {
     size_t retain;    /* bytes in spans and idle that the scavenger leaves */
 };
 
-#define LULL__POOLS_MAX 256
-
 /* Memory for the magazines of a heap's depots; see pool.c. Under lock. */
 struct lull__magazine_store {
     pthread_mutex_t lock;
@@ -594,9 +610,13 @@ struct lull_heap {
 
     /* pools */
     pthread_mutex_t pools_lock;
-    lull_pool *pools[LULL__POOLS_MAX];     /* by index; under pools_lock */
-    _Atomic uint32_t pools_used; /* indices ever used */
-    struct lull__pool_thread *pool_threads; /* who has magazines; under pools_lock */
+    lull_pool *pools[LULL__POOLS_MAX];     /* by index, retired ones too; under pools_lock */
+    uint64_t retired_at[LULL__POOLS_MAX];  /* pools_retired when the index was; 0: it is not retired;
+                                              under pools_lock */
+    _Atomic uint64_t pools_retired;        /* indices ever retired; grows under pools_lock */
+    _Atomic uint32_t pools_used;           /* indices ever used */
+    _Atomic uint32_t pools_doomed;         /* pools with objects for which destroy is to run; a hint */
+    lull_thread *pool_threads;             /* who has magazines; under pools_lock */
     struct lull__magazine_store magazines;
     struct lull_buffer_pool *buffer_pools; /* all, destroyed ones too; under pools_lock */
     _Atomic(const lull_type *) buffer_type; /* NULL: not needed yet; see buffer.c */

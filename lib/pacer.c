@@ -51,10 +51,22 @@ static uint64_t percent_goal(const struct lull__pacer *p)
                 scale(p->heap_min_bytes, percent, 100));
 }
 
-static uint64_t limit_goal(const struct lull__pacer *p)
+/* What the limit leaves for objects. */
+static uint64_t limit_room(const struct lull__pacer *p)
 {
     uint64_t overage = minus(p->system_bytes, p->limit_bytes);
-    uint64_t room = minus(p->limit_bytes, plus(p->overhead_bytes, overage));
+
+    return minus(p->limit_bytes, plus(p->overhead_bytes, overage));
+}
+
+uint64_t lull__pacer_excess(const struct lull__pacer *p)
+{
+    return p->limit_bytes == 0 ? 0 : minus(p->live_bytes, scale(limit_room(p), 3, 4));
+}
+
+static uint64_t limit_goal(const struct lull__pacer *p)
+{
+    uint64_t room = limit_room(p);
     uint64_t headroom =
         most(scale(room, LULL__PACER_HEADROOM_PERCENT, 100), LULL__PACER_HEADROOM_MIN);
     uint64_t goal = room == 0 ? 0 : most(minus(room, headroom), headroom);

@@ -50,6 +50,10 @@
  *   credit    = credit + elapsed / 100 − time spent, at most 1 ms
  *   budget    = credit / cost, cost a moving average of what releasing a byte took
  *
+ * What idle objects of pools make up for, before the limiter has to; 0 where there is no limit:
+ *
+ *   excess    = live − 3/4 · room, at least 0
+ *
  * .inv.pacer.goal: goal >= live. */
 #ifndef LULL__PACER_H
 #define LULL__PACER_H
@@ -131,6 +135,9 @@ unsigned lull__pacer_markers(unsigned requested, unsigned processors, uint64_t l
 /* Bytes for objects that should stay resident; in_use_bytes: spans that held objects when the
  * last cycle began. */
 uint64_t lull__pacer_retain(const struct lull__pacer *p, uint64_t in_use_bytes);
+
+/* Live bytes beyond what the limit leaves in comfort; 0 where there is none. */
+uint64_t lull__pacer_excess(const struct lull__pacer *p);
 
 /* How fast the scavenger may work: 1 % of a CPU. Its only user is the scavenger. */
 struct lull__scavenge_rate {

@@ -98,6 +98,7 @@ void lull__phase_revived(struct lull__cycle *c, struct lull__marker *m)
         lull__finalizer_publish(heap);
     }
     c->cleared += lull__ephemeron_clear(heap, m);
+    lull__pools_forget_dead(heap);
     lull__emit(&heap->events, weak_end, 0, lull__os_now_ns() - c->weak_ns,
                lull__os_thread_cpu_ns() - c->weak_cpu_ns, c->cleared, c->queued);
 }

@@ -1,95 +1,153 @@
-/* pool.c -- object pools of lifetime `cache`: reuse that the collector may undo.
+/* pool.c -- object pools: gets and puts.
  *
- * Magazines and a depot after Bonwick & Adams 2001: each thread keeps up to two magazines of
- * objects a pool; when they are empty or full, one magazine's worth comes from or goes to the
- * pool's depot, under its lock. Having two, a thread that goes back and forth over the boundary
- * still has 32 operations before its next exchange.
+ * Magazines and a depot after Bonwick & Adams 2001: each thread keeps a magazine of objects a pool;
+ * when it is empty or full, half of what it may keep comes from or goes to the pool's depot. So a
+ * thread that goes back and forth over the boundary has 32 operations before its next exchange.
  *
- * Deviations. The two magazines of a thread are one array and an exchange copies its words,
- * instead of swapping pointers: it costs an exchange some nanoseconds more, and saves both fast
- * paths a dependent load, a thread that uses no pool its magazines, and the depot a life with
- * partly filled ones. A thread's first exchanges after a collection move 1, 2, 4, ... objects, so
- * that it takes no more than it needs.
+ * No thread waits for another here. The depot has a few shards, each a stack with a lock that is
+ * only tried: a thread's own shard first, then the others. Where all are busy, a get makes a new
+ * object, and a put keeps its object: the room of the thread's magazine doubles, up to
+ * LULL_MAGAZINE_MOST; beyond that the object is dropped. (Bonwick & Adams enlarge all magazines of a
+ * cache at once, and wait for the lock.)
  *
- * Trimming, once a cycle: the depot is a stack, so its lowest `low` objects, the least it ever
- * held since the last cycle, were not needed. They become victims, out of which a get is still
- * served when the depot is empty; what is left of the victims of the last cycle is dropped (Go's
- * sync.Pool, which takes everything instead of what lay idle). What threads keep goes back to the
- * depot first, at the top: there it is known whether it is used.
+ * Where making an object is dear, that is where the program does it, a get that finds the depot
+ * empty looks into the magazines of threads that are blocked: it has the thread's state in hand
+ * meanwhile, as the collector has in a handshake (steal_from).
  *
- * .inv.pool.counts: for each pool, idle = puts - hits - drops. Only `hits` is counted on a fast
- *   path: in each thread count = puts - hits + received, which gives its puts. `count` and
- *   `received` change together only in an exchange, under the pool's lock; who holds it may read
- *   the counts of running threads and is off by no more than what they get and put meanwhile.
+ * Deviations. A magazine is one array and an exchange copies its words, instead of swapping
+ * pointers: it costs an exchange some nanoseconds more, and saves both fast paths a dependent load,
+ * a thread that uses no pool its magazines, and the depot a life with partly filled ones. A
+ * thread's first exchanges after a collection move 1, 2, 4, ... objects, so that it takes no more
+ * than it needs.
  *
- * .inv.pool.signal: a thread held by a signal may be anywhere in an inline get or put, with
- *   `count` and its slot written in either order, or, where the compiler kept `count` in a
- *   register through a loop, neither written for long. So nothing is concluded from its `count`
- *   and nothing of its magazines moved: *all* its slots are reported, in use or not.
+ * .inv.pool.counts: for each pool, idle = filled + puts - hits - drops. On the fast paths one word is
+ *   written, `counts`, which says both where the magazine's top is and how many gets it served. In
+ *   each thread count = puts - hits + received, which gives its puts. lull__pool_check has it.
+ *
+ * .inv.pool.signal: a thread held by a signal may be anywhere in an inline get or put, with `counts`
+ *   and its slot written in either order, or, where the compiler kept `counts` in a register
+ *   through a loop, neither written for long. So nothing is concluded from its `counts` and nothing
+ *   of its magazines moved: *all* slots ever in use are reported.
  *     get  reads the object from its slot. Until it has, the slot holds it, since only the same
  *          thread's later put overwrites a slot; from then on a register or the stack does.
  *     put  has the object in a register or on the stack until its store to the slot; from then on
- *          the slot holds it, whatever `count` says.
+ *          the slot holds it, whatever `counts` says.
  *   A slot not in use holds the word of an object that was handed out before: marking ignores
  *   what is no object, and keeps what is one a cycle longer than it must. Exchanges are calls:
  *   the compiler has written everything before, and in_library keeps the signal out of them.
  *
- * EXCEPTIONS: lull_pool_stats_read reads `count` and `hits`, which their thread writes plainly:
- * with atomics gcc needs two more instructions a get, and no compiler keeps anything from a get
- * to the next put. They are aligned words, read once each. */
+ * .inv.pool.moves: beside a cycle, what moves from a thread to the depot, or from one thread to
+ *   another, is shaded: the depot was scanned when marking began, and a round may have seen the one
+ *   thread after and the other before. What moves from the depot to a thread is not: its next round
+ *   finds it.
+ *
+ * .inv.pool.switch: what would have every thread heed a change at once, a new size of objects or that
+ *   puts are to look at them, gives the pool other magazines, all empty, by another offset
+ *   (pool_create.c). A get or put that was under way may still use the old ones, which nobody else
+ *   will: their thread empties them later, into the depot, where what does not fit is dropped. */
 #include "pool.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "depot.h"
+#include "delay.h"
 #include "error.h"
 #include "grey.h"
+#include "outside.h"
 #include "thread.h"
 
-#define HALF LULL_MAGAZINE_SLOTS
-#define ROOM (2 * HALF) /* objects a thread keeps at most */
+#define STEAL_LOOKS 16 /* threads that a get looks at */
+#define OLD_CYCLES 2   /* an object made so long ago is old */
 
-/* ---- exchanges ----
- * A concurrent cycle shades what moves between a thread and the depot: in take and give. */
+/* ---- objects ---- */
 
-static void count_drops(struct lull_pool *pool, size_t n)
+size_t lull__pool_own_bytes(const struct lull_pool *pool, const void *object)
 {
-    atomic_fetch_add_explicit(&pool->drops, n, memory_order_relaxed);
-}
-
-/* Moves up to n objects into the empty magazines of a thread. */
-static bool take(struct lull_pool *pool, struct lull_magazines *m, size_t n)
-{
-    m->count = lull__depot_pop(&pool->depot, m->object, n);
-    m->received += (int64_t)m->count;
-    return m->count != 0;
-}
-
-/* Moves the lowest n objects of a thread, those put longest ago, to the depot; drops what is
- * beyond the bound or the memory. */
-static void give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, size_t n)
-{
-    /* the depot was scanned when marking began, the thread will be again: what moves is shaded */
-    for (size_t i = 0; t->head.marking != 0 && i < n; i++) {
-        lull__grey_shade(t, m->object[i]);
+    if (pool->outside) {
+        return pool->make != NULL ? pool->object_bytes : lull__outside_bytes(object);
     }
-    size_t kept = lull__depot_objects(&pool->depot);
-    size_t allowed = pool->max_idle - lull__min(kept, pool->max_idle);
-    size_t given = lull__depot_push(&pool->depot, m->object, lull__min(n, allowed));
-
-    for (size_t i = given; pool->audited.on && i < n; i++) {
-        lull__audit_drop(&pool->audited, (void *)m->object[i]);
-    }
-    count_drops(pool, n - given);
-    m->count -= n;
-    memmove(m->object, m->object + n, m->count * sizeof *m->object);
-    m->received -= (int64_t)n;
+    struct lull__slot slot =
+        lull__resolve(pool->heap, lull__address(pool->heap, (uintptr_t)object));
+    return slot.state != NULL && lull__state_load(slot.state) != LULL__FREE
+               ? lull__slot_bytes(pool->heap, &slot)
+               : 0;
 }
 
-/* The lock and what goes with it: no signal holds a thread that has it (.inv.held), and no
- * safepoint is in between (.inv.locks). `t` is NULL for a thread that is not attached. */
-static void lock(lull_thread *t, pthread_mutex_t *mutex)
+size_t lull__pool_object_bytes(const struct lull_pool *pool, const void *object)
+{
+    /* what an audited pool keeps is poison: nothing for `size` to read */
+    return pool->size != NULL && !pool->audited.on ? pool->size(object, pool->arg)
+                                                   : lull__pool_own_bytes(pool, object);
+}
+
+size_t lull__pool_unit_bytes(const struct lull_pool *pool)
+{
+    size_t bytes = atomic_load_explicit(&pool->object_bytes, memory_order_relaxed);
+
+    if (pool->size != NULL || (pool->make != NULL && bytes == 0)) {
+        return 0;
+    }
+    return bytes != 0 ? bytes : lull__max(pool->type->head.slot_size, pool->type->size);
+}
+
+bool lull__pool_fits(const struct lull_pool *pool, const void *object)
+{
+    size_t wanted = atomic_load_explicit(&pool->object_bytes, memory_order_relaxed);
+    size_t bytes = wanted == 0 || pool->make != NULL ? 0 : lull__pool_own_bytes(pool, object);
+
+    if (wanted == 0 || pool->make != NULL) {
+        return true;
+    }
+    /* in the heap an object has what its size class gives, up to a quarter more */
+    return pool->outside ? bytes == wanted
+                         : bytes >= wanted && bytes <= wanted + wanted / 4 + LULL__CACHE_LINE;
+}
+
+/* Whether `object` is the first byte of an object; nobody can tell of those outside the heap. */
+static bool is_object(const struct lull_pool *pool, const void *object)
+{
+    uintptr_t address = lull__address(pool->heap, (uintptr_t)object);
+    struct lull__slot slot = lull__resolve(pool->heap, address);
+
+    return pool->outside || (slot.state != NULL && (uintptr_t)slot.base == address &&
+                             lull__state_load(slot.state) != LULL__FREE);
+}
+
+/* Objects that the pool drops and nobody has: outside all locks. */
+static void bury(lull_thread *t, struct lull_pool *pool, const uintptr_t *object, size_t n)
+{
+    t->in_callback++;
+    for (size_t i = 0; i < n; i++) {
+        lull__outside_bury(pool, (void *)object[i]);
+    }
+    t->in_callback--;
+}
+
+/* ---- counts and locks ---- */
+
+void lull__pool_count_drops(struct lull_pool *pool, lull_pool_drop why, size_t n)
+{
+    atomic_fetch_add_explicit(&pool->dropped[why], n, memory_order_relaxed);
+}
+
+static void come_away(struct lull_pool *pool, size_t n)
+{
+    int64_t away =
+        atomic_fetch_add_explicit(&pool->away, (int64_t)n, memory_order_relaxed) + (int64_t)n;
+    uint64_t most = atomic_load_explicit(&pool->high_water, memory_order_relaxed);
+
+    while (away > 0 && (uint64_t)away > most &&
+           !atomic_compare_exchange_weak_explicit(&pool->high_water, &most, (uint64_t)away,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+static void come_back(struct lull_pool *pool, size_t n)
+{
+    atomic_fetch_sub_explicit(&pool->away, (int64_t)n, memory_order_relaxed);
+}
+
+void lull__pool_lock(lull_thread *t, pthread_mutex_t *mutex)
 {
     if (t != NULL) {
         lull__enter(t);
@@ -97,7 +155,7 @@ static void lock(lull_thread *t, pthread_mutex_t *mutex)
     pthread_mutex_lock(mutex);
 }
 
-static void unlock(lull_thread *t, pthread_mutex_t *mutex)
+void lull__pool_unlock(lull_thread *t, pthread_mutex_t *mutex)
 {
     pthread_mutex_unlock(mutex);
     if (t != NULL) {
@@ -105,36 +163,436 @@ static void unlock(lull_thread *t, pthread_mutex_t *mutex)
     }
 }
 
-static size_t half_of(const struct lull_pool *pool)
+void lull__pool_lock_shards(struct lull_pool *pool)
 {
-    return (pool->room + 1) / 2;
+    for (uint32_t i = 0; i < pool->shards; i++) {
+        pthread_mutex_lock(&pool->shard[i].lock);
+    }
+}
+
+void lull__pool_unlock_shards(struct lull_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->shards; i++) {
+        pthread_mutex_unlock(&pool->shard[i].lock);
+    }
+}
+
+static bool lock_shard(struct lull_pool *pool, struct lull__pool_shard *shard)
+{
+    return pool->audited.on ? pthread_mutex_lock(&shard->lock) == 0
+                            : pthread_mutex_trylock(&shard->lock) == 0;
+}
+
+/* The i-th shard that a thread looks at: its own, then the others. */
+static struct lull__pool_shard *shard_of(const lull_thread *t, struct lull_pool *pool, uint32_t i)
+{
+    return &pool->shard[(t->number + i) & (pool->shards - 1)];
+}
+
+/* A shard for a put, locked; NULL: all are busy. */
+static struct lull__pool_shard *any_shard(const lull_thread *t, struct lull_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->shards; i++) {
+        struct lull__pool_shard *shard = shard_of(t, pool, i);
+        if (lock_shard(pool, shard)) {
+            return shard;
+        }
+    }
+    return NULL;
+}
+
+/* ---- magazines ---- */
+
+static size_t half_of(const struct lull_magazines *m)
+{
+    return ((size_t)m->room + 1) / 2;
+}
+
+static void set_room(struct lull_pool *pool, struct lull_magazines *m, size_t room)
+{
+    size_t most = atomic_load_explicit(&pool->bounds.max_idle, memory_order_relaxed);
+
+    m->room = (uint16_t)lull__min(room, lull__min(most, LULL_MAGAZINE_MOST));
+    m->most = (uint16_t)lull__max(m->most, m->room);
+}
+
+/* A magazine that was never used, or emptied since, comes into use. */
+static void open_magazine(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    if (pool->audited.on) {
+        m->most = 1; /* on the way from the depot to the program */
+    } else if (m->room == 0) {
+        set_room(pool, m, LULL__POOL_ROOM);
+        lull__magazine_set_count(t, m, lull__magazine_count(t, m));
+    }
+}
+
+static void push_one(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, void *object)
+{
+    size_t count = lull__magazine_count(t, m);
+    bool checked = atomic_load_explicit(&pool->checked, memory_order_relaxed);
+
+    m->object[count] = (uintptr_t)object;
+    lull__magazine_set_count(t, m, count + 1);
+    m->limit = checked ? 0 : (uint16_t)(lull__magazine_bottom(t, m) + m->room);
+}
+
+static void *pop_one(lull_thread *t, struct lull_magazines *m)
+{
+    size_t count = lull__magazine_count(t, m) - 1;
+
+    lull__magazine_set_count(t, m, count);
+    return (void *)m->object[count];
+}
+
+void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                         uintptr_t *object, size_t n)
+{
+    size_t left = lull__magazine_count(t, m) - n;
+
+    memcpy(object, m->object, n * sizeof *object);
+    memmove(m->object, m->object + n, left * sizeof *object);
+    lull__magazine_set_count(t, m, left);
+    m->received -= (int64_t)n;
+    come_back(pool, n);
+}
+
+/* ---- into the depot ---- */
+
+/* How many of n objects the bounds allow; they count as kept. */
+static size_t admit(struct lull_pool *pool, const uintptr_t *object, size_t n)
+{
+    size_t most = atomic_load_explicit(&pool->bounds.max_idle, memory_order_relaxed);
+    size_t most_bytes = atomic_load_explicit(&pool->bounds.max_idle_bytes, memory_order_relaxed);
+    size_t unit = lull__pool_unit_bytes(pool);
+
+    if (unit != 0 && most_bytes != SIZE_MAX) {
+        most = lull__min(most, most_bytes / unit);
+    }
+    size_t before = atomic_fetch_add_explicit(&pool->kept, n, memory_order_relaxed);
+    size_t admitted = lull__min(n, most - lull__min(before, most));
+    for (size_t i = 0; unit == 0 && i < admitted; i++) {
+        size_t bytes = lull__pool_object_bytes(pool, (const void *)object[i]);
+        size_t sum = atomic_fetch_add_explicit(&pool->kept_bytes, bytes, memory_order_relaxed);
+        if (sum + bytes > most_bytes) {
+            atomic_fetch_sub_explicit(&pool->kept_bytes, bytes, memory_order_relaxed);
+            admitted = i;
+        }
+    }
+    atomic_fetch_sub_explicit(&pool->kept, n - admitted, memory_order_relaxed);
+    return admitted;
+}
+
+/* Objects that counted as kept are so no more. */
+static void dismiss(struct lull_pool *pool, const uintptr_t *object, size_t n)
+{
+    atomic_fetch_sub_explicit(&pool->kept, n, memory_order_relaxed);
+    for (size_t i = 0; lull__pool_unit_bytes(pool) == 0 && i < n; i++) {
+        atomic_fetch_sub_explicit(&pool->kept_bytes,
+                                  lull__pool_object_bytes(pool, (const void *)object[i]),
+                                  memory_order_relaxed);
+    }
+}
+
+/* Moves what fits to `fit`; the rest stays in object[0] and on. Returns how many fit. */
+static size_t sort_out(struct lull_pool *pool, uintptr_t *object, size_t n, uintptr_t *fit)
+{
+    size_t good = 0, bad = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (lull__pool_fits(pool, (const void *)object[i])) {
+            fit[good++] = object[i];
+        } else {
+            object[bad++] = object[i];
+        }
+    }
+    lull__pool_count_drops(pool, LULL_POOL_DROP_SIZE, bad);
+    return good;
+}
+
+/* Moves what is old to `old`; the rest stays. Returns how many are old; where others are at the
+ * ledger, none is. */
+static size_t sort_by_age(struct lull_pool *pool, uintptr_t *object, size_t n, uintptr_t *old,
+                          bool wait)
+{
+    uint64_t now = atomic_load_explicit(&pool->heap->cycles, memory_order_relaxed);
+    size_t aged = 0, young = 0;
+
+    if ((wait ? pthread_mutex_lock(&pool->ledger.lock)
+              : pthread_mutex_trylock(&pool->ledger.lock)) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct lull__record *record = lull__ledger_find(&pool->ledger, object[i]);
+        if (record != NULL && now - record->cycle >= OLD_CYCLES) {
+            old[aged++] = object[i];
+        } else {
+            object[young++] = object[i];
+        }
+    }
+    pthread_mutex_unlock(&pool->ledger.lock);
+    return aged;
+}
+
+static size_t push(struct lull__depot *depot, const uintptr_t *object, size_t n, bool wait)
+{
+    lull__depot_reserve(depot, n, wait);
+    return lull__depot_push(depot, object, n);
+}
+
+/* Pushes n objects that were admitted; those without memory come to object[0] and on. Returns how
+ * many those are. */
+static size_t push_by_age(struct lull_pool *pool, struct lull__pool_shard *shard, uintptr_t *object,
+                          size_t n, bool wait)
+{
+    uintptr_t old[LULL_MAGAZINE_MOST];
+    bool by_age = (pool->flags & LULL_POOL_GENERATIONAL) != 0;
+    size_t aged = by_age ? sort_by_age(pool, object, n, old, wait) : 0;
+    size_t done = push(&shard->young, object, n - aged, wait);
+    size_t left = n - aged - done;
+
+    memmove(object, object + done, left * sizeof *object);
+    done = aged != 0 ? push(&shard->old, old, aged, wait) : 0;
+    memcpy(object + left, old + done, (aged - done) * sizeof *object);
+    return left + aged - done;
+}
+
+size_t lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
+                        uintptr_t *object, size_t n, bool wait)
+{
+    uintptr_t fit[LULL_MAGAZINE_MOST];
+
+    for (size_t i = 0; t != NULL && t->head.marking != 0 && !pool->outside && i < n; i++) {
+        lull__grey_shade(t, object[i]); /* .inv.pool.moves */
+    }
+    size_t good = sort_out(pool, object, n, fit);
+    size_t rest = n - good;
+    size_t admitted = admit(pool, fit, good);
+    memcpy(object + rest, fit + admitted, (good - admitted) * sizeof *object);
+    rest += good - admitted;
+    lull__pool_count_drops(pool, LULL_POOL_DROP_FULL, good - admitted);
+    size_t lost = push_by_age(pool, shard, fit, admitted, wait);
+    dismiss(pool, fit, lost);
+    memcpy(object + rest, fit, lost * sizeof *object);
+    lull__pool_count_drops(pool, LULL_POOL_DROP_MEMORY, lost);
+    for (size_t i = 0; pool->audited.on && i < rest + lost; i++) {
+        lull__audit_drop(&pool->audited, (void *)object[i]);
+    }
+    return rest + lost;
+}
+
+void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    struct lull__pool_shard *shard = shard_of(t, pool, 0);
+    uintptr_t object[LULL_MAGAZINE_MOST];
+    size_t n = lull__magazine_count(t, m);
+
+    if (n != 0) {
+        lull__pool_take_out(t, pool, m, object, n);
+        pthread_mutex_lock(&pool->lock);
+        pthread_mutex_lock(&shard->lock);
+        size_t rest = lull__pool_place(t, pool, shard, object, n, true);
+        pthread_mutex_unlock(&shard->lock);
+        lull__pool_doom_words(pool, object, rest);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    if (m->room != 0) { /* else perhaps a page never touched */
+        m->refill = 0;
+        m->room = 0;
+        m->limit = 0;
+    }
+}
+
+/* ---- out of the depot ---- */
+
+/* Takes up to n objects from a shard, which the caller has. */
+static size_t take(struct lull_pool *pool, struct lull__pool_shard *shard, uintptr_t *object,
+                   size_t n, bool *victims)
+{
+    size_t taken = 0;
+
+    *victims = false;
+    if ((pool->flags & LULL_POOL_GENERATIONAL) != 0) {
+        taken = lull__depot_pop(&shard->old, object, n, victims);
+    }
+    if (taken == 0) {
+        taken = lull__depot_pop(&shard->young, object, n, victims);
+    }
+    dismiss(pool, object, taken);
+    return taken;
+}
+
+static size_t shard_objects(const struct lull__pool_shard *shard)
+{
+    return lull__depot_objects(&shard->young) + lull__depot_objects(&shard->old);
+}
+
+/* Counts the get that an exchange served. */
+static void count_hit(struct lull_magazines *m, bool victims, bool own)
+{
+    if (victims) {
+        m->hits_victim++;
+    } else if (own) {
+        m->hits_depot++;
+    } else {
+        m->hits_steal++;
+    }
+}
+
+/* Moves objects into the empty magazine of a thread; *busy: others were at a shard. */
+static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                          size_t wanted, bool *busy)
+{
+    bool victims = false;
+    size_t taken = 0;
+    uint32_t i;
+
+    for (i = 0; i < pool->shards && taken == 0; i++) {
+        struct lull__pool_shard *shard = shard_of(t, pool, i);
+        if (shard_objects(shard) == 0) {
+            continue; /* not worth the lock; what was put since will be there next time */
+        }
+        if (!lock_shard(pool, shard)) {
+            *busy = true;
+            continue;
+        }
+        taken = take(pool, shard, m->object, wanted, &victims);
+        pthread_mutex_unlock(&shard->lock);
+    }
+    lull__delay(t->heap, LULL__DELAY_POOL_TAKE);
+    if (taken != 0) {
+        lull__magazine_set_count(t, m, taken);
+        m->received += (int64_t)taken;
+        come_away(pool, taken);
+        count_hit(m, victims, i == 1);
+    }
+    return taken != 0;
+}
+
+static bool refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    size_t wanted = pool->audited.on ? 1 : lull__max(m->refill, 1);
+    bool busy = false;
+
+    if (atomic_load_explicit(&pool->kept, memory_order_relaxed) == 0) {
+        return false;
+    }
+    m->refill = (uint16_t)lull__min(2 * wanted, half_of(m));
+    lull__enter(t);
+    bool taken = take_anywhere(t, pool, m, wanted, &busy);
+    if (busy) {
+        set_room(pool, m, 2 * (size_t)m->room);
+    }
+    lull__leave(t);
+    return taken;
+}
+
+/* ---- out of other threads' magazines ---- */
+
+/* Takes half of what a blocked thread keeps. Its state says SERVED meanwhile: it does not go on, and
+ * no handshake serves it; a stop waits for the thief, which runs; and to leave the heap it needs
+ * threads_lock, which the thief has. */
+static bool steal_from(lull_thread *thief, lull_thread *victim, struct lull_pool *pool,
+                       struct lull_magazines *m)
+{
+    struct lull_magazines *other =
+        lull__magazines_of(victim, (uint32_t)(m - lull__magazines_of(thief, 0)));
+    uint32_t state = LULL__THREAD_BLOCKED;
+
+    /* acquire: what the thread did before it blocked; pairs with stand and serve */
+    if (atomic_load_explicit(&victim->state, memory_order_relaxed) != state ||
+        !atomic_compare_exchange_strong_explicit(&victim->state, &state, LULL__THREAD_SERVED,
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        return false;
+    }
+    size_t n = lull__min((lull__magazine_count(victim, other) + 1) / 2, half_of(m));
+    if (n != 0) {
+        lull__delay(thief->heap, LULL__DELAY_POOL_STEAL);
+        lull__pool_take_out(victim, pool, other, m->object, n);
+        for (size_t i = 0; thief->head.marking != 0 && !pool->outside && i < n; i++) {
+            lull__grey_shade(thief, m->object[i]); /* .inv.pool.moves */
+        }
+        lull__magazine_set_count(thief, m, n);
+        m->received += (int64_t)n;
+        come_away(pool, n);
+    }
+    /* release: what is left in its magazine; pairs with run and serve */
+    atomic_store_explicit(&victim->state, LULL__THREAD_BLOCKED, memory_order_seq_cst);
+    lull__os_futex_wake(&victim->state, 1);
+    return n != 0;
+}
+
+static bool steal(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    lull_heap *heap = t->heap;
+    bool taken = false;
+
+    lull__enter(t);
+    if (pthread_mutex_trylock(&heap->threads_lock) == 0) {
+        lull_thread *other = heap->threads;
+        for (int looks = 0; other != NULL && !taken && looks < STEAL_LOOKS; looks++) {
+            taken = other != t && steal_from(t, other, pool, m);
+            other = other->next;
+        }
+        pthread_mutex_unlock(&heap->threads_lock);
+    }
+    lull__leave(t);
+    m->hits_steal += taken;
+    return taken;
 }
 
 /* ---- get ---- */
 
-static bool refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+/* A new object has the present cycle in the ledger, whatever was at its address before. */
+static void note_made(lull_thread *t, struct lull_pool *pool, void *object)
 {
-    size_t wanted = lull__max(m->refill, 1);
-
-    /* not worth the lock; what was put since will be there next time */
-    if (lull__depot_objects(&pool->depot) == 0) {
-        return false;
+    if ((pool->flags & LULL_POOL_GENERATIONAL) == 0) {
+        return;
     }
-    m->refill = lull__min(2 * wanted, half_of(pool));
-    lock(t, &pool->lock);
-    bool taken = take(pool, m, wanted);
-    unlock(t, &pool->lock);
-    return taken;
+    lull__pool_lock(t, &pool->ledger.lock);
+    struct lull__record *record = lull__ledger_add(&pool->ledger, (uintptr_t)object);
+    if (record != NULL) { /* else it stays young */
+        record->cycle = atomic_load_explicit(&pool->heap->cycles, memory_order_relaxed);
+    }
+    lull__pool_unlock(t, &pool->ledger.lock);
 }
 
-/* Whether `object` is the first byte of an object. */
-static bool is_object(const lull_heap *heap, const void *object)
+/* Outside the library: making an object may collect, and the callback is the program's. */
+void *lull__pool_make(lull_thread *t, struct lull_pool *pool)
 {
-    uintptr_t address = lull__address(heap, (uintptr_t)object);
-    struct lull__slot slot = lull__resolve(heap, address);
+    /* acquire: pairs with the release in pool_create.c's change_size */
+    size_t bytes = atomic_load_explicit(&pool->object_bytes, memory_order_acquire);
+    struct lull__making making = {pool, t->making};
+    void *object;
 
-    return slot.state != NULL && (uintptr_t)slot.base == address &&
-           lull__state_load(slot.state) != LULL__FREE;
+    t->making = &making;
+    if (pool->make != NULL) {
+        object = pool->make(t, pool->arg);
+    } else if (pool->outside) {
+        object = lull__outside_make(bytes);
+    } else if (bytes != 0) {
+        object = lull_alloc_array(t, pool->type, bytes / pool->type->size);
+    } else {
+        object = lull_alloc(t, pool->type);
+    }
+    t->making = making.around;
+    LULL_ASSERT_HOT(object == NULL || is_object(pool, object));
+    if (object != NULL) {
+        note_made(t, pool, object);
+    }
+    return object;
+}
+
+static void *miss(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    m->misses++;
+    void *object = lull__pool_make(t, pool);
+    if (object != NULL) {
+        come_away(pool, 1);
+    } else {
+        atomic_fetch_add_explicit(&pool->unmade, 1, memory_order_relaxed);
+    }
+    return object;
 }
 
 /* Whether the thread is in the pool's own `make`, which could call itself for ever. */
@@ -148,44 +606,62 @@ static bool is_making(const lull_thread *t, const struct lull_pool *pool)
     return m != NULL;
 }
 
-/* Outside the library: making an object may collect, and the callback is the program's. */
-static void *make(lull_thread *t, struct lull_pool *pool)
+/* A get inside `make` of its own pool. */
+static void refuse_get(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                       const void *site)
 {
-    struct lull__making making = {pool, t->making};
-
-    t->making = &making;
-    void *object = pool->make != NULL ? pool->make(t, pool->arg) : lull_alloc(t, pool->type);
-    t->making = making.around;
-    LULL_ASSERT_HOT(object == NULL || is_object(pool->heap, object));
-    return object;
+    lull__fail(LULL_E_STATE, "get from pool \"%s\" inside its `make`", pool->name);
+    if (pool->audited.on) {
+        lull__audit_misuse(t, &pool->audited, LULL_POOL_GET_IN_MAKE, NULL, site);
+    }
+    m->misses++;
+    atomic_fetch_add_explicit(&pool->unmade, 1, memory_order_relaxed);
 }
 
-static void *get(lull_thread *t, struct lull_pool *pool)
+/* acquire: pairs with the release in pool_create.c's give_index; the pool as it was when it got its
+ * magazines, or later. After lull__pool_see_retired: what comes into a magazine that is retired then
+ * is not yet seen */
+static struct lull_magazines *magazine_of(lull_thread *t, const struct lull_pool *pool)
 {
-    struct lull_magazines *m = lull__magazines(t, pool);
+    return lull__magazines_at(t, __atomic_load_n(&pool->head.offset, __ATOMIC_ACQUIRE));
+}
 
-    if (!refill(t, pool, m)) {
-        m->misses++;
-        return make(t, pool);
+static bool may_use(const lull_thread *t)
+{
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    if (!t->pools_on) {
+        lull__fail(LULL_E_THREAD, "the thread is detached");
     }
-    m->hits++;
-    return (void *)m->object[--m->count];
+    return t->pools_on;
+}
+
+static void *get(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    lull__pool_prune(t, pool);
+    if (refill(t, pool, m) || (pool->make != NULL && !pool->audited.on && steal(t, pool, m))) {
+        return pop_one(t, m);
+    }
+    return miss(t, pool, m);
 }
 
 void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
 {
     const void *site = __builtin_return_address(0);
 
-    LULL_ASSERT_HOT(lull__thread_is_mine(t));
-    if (LULL__UNLIKELY(t->making != NULL) && is_making(t, pool)) {
-        lull__fail(LULL_E_STATE, "get from pool \"%s\" inside its `make`", pool->name);
-        if (pool->audited.on) {
-            lull__audit_misuse(t, &pool->audited, LULL_POOL_GET_IN_MAKE, NULL, site);
-        }
-        lull__magazines(t, pool)->misses++;
+    if (!may_use(t)) {
         return NULL;
     }
-    void *object = get(t, pool);
+    lull__pool_see_retired(t);
+    struct lull_magazines *m = magazine_of(t, pool);
+    open_magazine(t, pool, m);
+    if (lull__magazine_count(t, m) != 0) {
+        return lull_pool_get(t, pool);
+    }
+    if (LULL__UNLIKELY(t->making != NULL) && is_making(t, pool)) {
+        refuse_get(t, pool, m, site);
+        return NULL;
+    }
+    void *object = get(t, pool, m);
     if (LULL__UNLIKELY(pool->audited.on) && object != NULL) {
         lull__audit_give(t, &pool->audited, object, site);
     }
@@ -194,9 +670,9 @@ void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
 
 /* ---- put ---- */
 
-static bool is_kept(const struct lull_magazines *m, const void *object)
+static bool is_kept(const lull_thread *t, const struct lull_magazines *m, const void *object)
 {
-    for (size_t i = 0; i < m->count; i++) {
+    for (size_t i = 0; i < lull__magazine_count(t, m); i++) {
         if (m->object[i] == (uintptr_t)object) {
             return true;
         }
@@ -204,585 +680,167 @@ static bool is_kept(const struct lull_magazines *m, const void *object)
     return false;
 }
 
+/* An object that is put and not kept. */
+static void drop_one(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, void *object,
+                     lull_pool_drop why)
+{
+    uintptr_t word = (uintptr_t)object;
+
+    m->received--;
+    come_back(pool, 1);
+    lull__pool_count_drops(pool, why, 1);
+    bury(t, pool, &word, 1);
+}
+
+/* Bytes of an object that are the program's. */
+static size_t payload_bytes(const struct lull_pool *pool, const void *object)
+{
+    if (pool->outside || pool->make != NULL) {
+        lull_object_info info = {NULL, 0, NULL};
+        if (!pool->outside) {
+            info = lull_object_of(pool->heap, (uintptr_t)object);
+        }
+        return pool->outside ? lull__pool_own_bytes(pool, object) : info.size;
+    }
+    size_t bytes = atomic_load_explicit(&pool->object_bytes, memory_order_relaxed);
+    return bytes != 0 ? bytes : pool->type->size;
+}
+
+static bool refuse_put(lull_thread *t, struct lull_pool *pool, const void *object, const void *site)
+{
+    lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
+    if (pool->audited.on) {
+        lull__audit_misuse(t, &pool->audited, LULL_POOL_PUT_IN_CALLBACK, object, site);
+    }
+    return false;
+}
+
 static void reset(lull_thread *t, struct lull_pool *pool, void *object)
 {
-    t->in_callback++;
-    pool->reset(object, pool->arg);
-    t->in_callback--;
+    if (pool->reset != NULL) {
+        t->in_callback++;
+        pool->reset(object, pool->arg);
+        t->in_callback--;
+    }
+    if ((pool->flags & LULL_POOL_ZERO) != 0) {
+        memset(object, 0, payload_bytes(pool, object));
+    }
 }
 
-/* An object that is put, and not to be kept. */
-static void refuse(struct lull_pool *pool, struct lull_magazines *m)
+static bool is_too_large(const struct lull_pool *pool, const void *object)
 {
+    size_t most = atomic_load_explicit(&pool->bounds.max_object_bytes, memory_order_relaxed);
+
+    return most != SIZE_MAX && (pool->size != NULL ? pool->size(object, pool->arg)
+                                                   : lull__pool_own_bytes(pool, object)) > most;
+}
+
+/* What is to be done with an object before it is kept; false: it is not to be. */
+static bool prepare(lull_thread *t, struct lull_pool *pool, void *object, lull_pool_drop *why,
+                    const void *site)
+{
+    *why = LULL_POOL_DROP_MISUSE;
+    if (pool->reset != NULL && t->in_callback != 0) {
+        return refuse_put(t, pool, object, site);
+    }
+    *why = LULL_POOL_DROP_SIZE;
+    if (!lull__pool_fits(pool, object)) {
+        return false;
+    }
+    reset(t, pool, object);
+    return !is_too_large(pool, object);
+}
+
+/* The depot gets half of a full magazine; or, where others are there, the magazine more room. False:
+ * it has none. */
+static bool make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    uintptr_t object[LULL_MAGAZINE_MOST];
+    size_t rest = 0;
+
+    lull__enter(t);
+    struct lull__pool_shard *shard = any_shard(t, pool);
+    if (shard != NULL) {
+        size_t n = lull__min(half_of(m), lull__magazine_count(t, m));
+        lull__pool_take_out(t, pool, m, object, n);
+        lull__delay(t->heap, LULL__DELAY_POOL_GIVE);
+        rest = lull__pool_place(t, pool, shard, object, n, false);
+        pthread_mutex_unlock(&shard->lock);
+    } else {
+        set_room(pool, m, 2 * (size_t)m->room);
+    }
+    lull__leave(t);
+    bury(t, pool, object, rest);
+    return lull__magazine_count(t, m) < m->room;
+}
+
+/* One object goes to the depot at once. */
+static void put_directly(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                         void *object)
+{
+    uintptr_t word = (uintptr_t)object;
+
+    lull__enter(t);
+    struct lull__pool_shard *shard = any_shard(t, pool);
     m->received--;
-    count_drops(pool, 1);
+    come_back(pool, 1);
+    size_t rest = lull__pool_place(t, pool, shard, &word, 1, true);
+    pthread_mutex_unlock(&shard->lock);
+    lull__leave(t);
+    bury(t, pool, &word, rest);
 }
 
-static void give_locked(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, size_t n)
+/* .inv.audit.way: no object stays in a magazine. What is none of the pool's is not for it to touch. */
+static void put_audited(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                        void *object, const void *site)
 {
-    lock(t, &pool->lock);
-    give(t, pool, m, n);
-    unlock(t, &pool->lock);
-}
-
-/* .inv.audit.way: no object stays in a magazine. */
-static void put_audited(lull_thread *t, struct lull_pool *pool, void *object, const void *site)
-{
-    struct lull_magazines *m = lull__magazines(t, pool);
+    lull_pool_drop why;
 
     if (!lull__audit_receive(t, &pool->audited, object, site)) {
-        refuse(pool, m);
-        return;
-    }
-    if (pool->reset != NULL && t->in_callback != 0) {
-        lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
-        lull__audit_misuse(t, &pool->audited, LULL_POOL_PUT_IN_CALLBACK, object, site);
+        m->received--;
+        come_back(pool, 1);
+        lull__pool_count_drops(pool, LULL_POOL_DROP_MISUSE, 1);
+    } else if (!prepare(t, pool, object, &why, site)) {
+        lull__enter(t);
         lull__audit_drop(&pool->audited, object);
-        refuse(pool, m);
-        return;
+        lull__leave(t);
+        drop_one(t, pool, m, object, why);
+    } else {
+        lull__audit_keep(t, &pool->audited, object);
+        put_directly(t, pool, m, object);
     }
-    if (pool->reset != NULL) {
-        reset(t, pool, object);
+}
+
+static void put(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, void *object)
+{
+    bool checked = atomic_load_explicit(&pool->checked, memory_order_relaxed);
+    lull_pool_drop why;
+
+    LULL_ASSERT_HOT(is_object(pool, object));
+    LULL_ASSERT_HOT(!is_kept(t, m, object)); /* put twice */
+    if (checked && !prepare(t, pool, object, &why, NULL)) {
+        drop_one(t, pool, m, object, why);
+    } else if (lull__magazine_count(t, m) < m->room || make_room(t, pool, m)) {
+        push_one(t, pool, m, object);
+    } else {
+        drop_one(t, pool, m, object, LULL_POOL_DROP_BUSY);
     }
-    lull__audit_keep(t, &pool->audited, object);
-    m->object[m->count++] = (uintptr_t)object;
-    give_locked(t, pool, m, m->count);
 }
 
 void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
 {
-    struct lull_magazines *m = lull__magazines(t, pool);
+    const void *site = __builtin_return_address(0);
 
-    if (object == NULL) {
+    if (object == NULL || !may_use(t)) {
         return;
     }
-    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    lull__pool_see_retired(t);
+    struct lull_magazines *m = magazine_of(t, pool);
+    open_magazine(t, pool, m);
     if (LULL__UNLIKELY(pool->audited.on)) {
-        put_audited(t, pool, object, __builtin_return_address(0));
-        return;
-    }
-    LULL_ASSERT_HOT(is_object(pool->heap, object));
-    LULL_ASSERT_HOT(!is_kept(m, object)); /* put twice */
-    if (pool->reset != NULL) {
-        if (t->in_callback != 0) {
-            lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
-            refuse(pool, m);
-            return;
-        }
-        reset(t, pool, object);
-    }
-    if (m->count >= pool->room) {
-        give_locked(t, pool, m, half_of(pool));
-    }
-    m->object[m->count++] = (uintptr_t)object;
-    m->limit = pool->limit;
-}
-
-/* ---- pools ---- */
-
-/* What this version does not do yet. */
-static bool asks_too_much(const lull_pool_options *o)
-{
-    const lull_pool_bounds *b = &o->bounds;
-
-    return o->object_bytes != 0 || o->destroy != NULL || o->size != NULL ||
-           o->lifetime != LULL_POOL_CACHE ||
-           (o->flags & ~(unsigned)(LULL_POOL_AUDIT | LULL_POOL_CLEAN)) != 0 || o->initial != 0 || b->min_idle != 0 ||
-           b->max_idle_bytes != 0 || b->max_object_bytes != 0 || b->prune_age_ns != 0;
-}
-
-static bool check_options(lull_heap *heap, const lull_pool_options *options)
-{
-    if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
-        lull__fail(LULL_E_INVALID, "this is no heap");
-    } else if (options == NULL || options->struct_size != sizeof *options) {
-        lull__fail(LULL_E_INVALID, "struct_size is %zu; allowed is %zu",
-                   options != NULL ? options->struct_size : 0, sizeof *options);
-    } else if (options->make == NULL && options->type == NULL) {
-        lull__fail(LULL_E_INVALID, "a pool needs a type, or a function that makes its objects");
-    } else if (options->type != NULL && options->type->heap != heap) {
-        lull__fail(LULL_E_INVALID, "the pool's type is of another heap");
-    } else if (asks_too_much(options)) {
-        lull__fail(LULL_E_INVALID, "of a pool's options only type, make, reset, arg, the flags "
-                                   "of the audit and bounds.max_idle are there yet");
+        put_audited(t, pool, m, object, site);
     } else {
-        return true;
+        put(t, pool, m, object);
     }
-    return false;
-}
-
-static void free_pool(struct lull_pool *pool)
-{
-    if (pool->audited.on) {
-        lull__audit_close(&pool->audited);
-    }
-    pthread_mutex_destroy(&pool->lock);
-    free(pool->name);
-    free(pool);
-}
-
-static void audit(struct lull_pool *pool, const lull_pool_options *options)
-{
-    if (((options->flags & LULL_POOL_AUDIT) | (pool->heap->options.debug & LULL_DEBUG_POOLS)) != 0) {
-        pool->room = 1; /* taken from the depot one by one */
-        pool->limit = 0;
-        pool->audited.heap = pool->heap;
-        pool->audited.name = pool->name;
-        pool->audited.type = pool->make == NULL ? pool->type : NULL;
-        pool->audited.clean = (options->flags & LULL_POOL_CLEAN) != 0;
-        lull__audit_open(&pool->audited);
-    }
-}
-
-static struct lull_pool *new_pool(lull_heap *heap, const lull_pool_options *options)
-{
-    struct lull_pool *pool = aligned_alloc(LULL__CACHE_LINE, sizeof *pool);
-
-    if (pool == NULL) {
-        return NULL;
-    }
-    memset(pool, 0, sizeof *pool);
-    pthread_mutex_init(&pool->lock, NULL);
-    lull__depot_init(&pool->depot, &heap->magazines);
-    pool->heap = heap;
-    pool->type = options->type;
-    pool->make = options->make;
-    pool->reset = options->reset;
-    pool->arg = options->arg;
-    pool->max_idle = options->bounds.max_idle != 0 ? options->bounds.max_idle : SIZE_MAX;
-    pool->room = lull__min(pool->max_idle, ROOM);
-    pool->limit = pool->reset != NULL || LULL__DEBUG ? 0 : pool->room;
-    pool->name = strdup(options->name != NULL ? options->name : "");
-    if (pool->name == NULL) {
-        free_pool(pool);
-        return NULL;
-    }
-    audit(pool, options);
-    return pool;
-}
-
-/* Gives the pool an index. Every thread's magazines at a free index are zero. */
-static bool enlist(lull_heap *heap, struct lull_pool *pool)
-{
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] == NULL) {
-            pool->index = i;
-            pool->head.offset = i * sizeof(struct lull_magazines);
-            heap->pools[i] = pool;
-            /* relaxed: a thread that scans without the lock scans what it has used itself */
-            uint32_t used = atomic_load_explicit(&heap->pools_used, memory_order_relaxed);
-            atomic_store_explicit(&heap->pools_used, (uint32_t)lull__max(used, i + 1),
-                                  memory_order_relaxed);
-            return true;
-        }
-    }
-    return false;
-}
-
-lull_pool *lull_pool_create(lull_heap *heap, const lull_pool_options *options)
-{
-    if (!check_options(heap, options)) {
-        return NULL;
-    }
-    lull_thread *t = lull_self(heap);
-    struct lull_pool *pool = new_pool(heap, options);
-    if (pool == NULL) {
-        lull__fail(LULL_E_NO_MEMORY, "no memory for a pool");
-        return NULL;
-    }
-    lock(t, &heap->pools_lock);
-    bool enlisted = enlist(heap, pool);
-    unlock(t, &heap->pools_lock);
-    if (!enlisted) {
-        free_pool(pool);
-        lull__fail(LULL_E_LIMIT, "a heap has at most %d pools", LULL__POOLS_MAX);
-        return NULL;
-    }
-    return pool;
-}
-
-/* Takes a pool that nobody uses from its heap. Under pools_lock. */
-static void delist(lull_heap *heap, struct lull_pool *pool)
-{
-    for (struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
-        memset(&p->magazines[pool->index], 0, sizeof p->magazines[pool->index]);
-    }
-    lull__depot_finish(&pool->depot);
-    heap->pools[pool->index] = NULL;
-}
-
-int lull_pool_destroy(lull_pool *pool)
-{
-    if (pool == NULL) {
-        return lull__fail(LULL_E_INVALID, "this is no pool");
-    }
-    lull_thread *t = lull_self(pool->heap);
-    lock(t, &pool->heap->pools_lock);
-    delist(pool->heap, pool);
-    unlock(t, &pool->heap->pools_lock);
-    free_pool(pool);
-    return LULL_OK;
-}
-
-const char *lull_pool_name(const lull_pool *pool)
-{
-    return pool->name;
-}
-
-/* ---- counters ---- */
-
-static LULL__NO_SANITIZE uint64_t read_once(const uint64_t *count)
-{
-    return __atomic_load_n(count, __ATOMIC_RELAXED);
-}
-
-/* Adds what a thread counted, and returns what it keeps. The pool's lock is held
- * (.inv.pool.counts). */
-static LULL__NO_SANITIZE size_t add_counts(struct lull__pool_counts *sum,
-                                           const struct lull_magazines *m)
-{
-    size_t count = read_once(&m->count);
-    uint64_t hits = read_once(&m->hits);
-
-    sum->hits += hits;
-    sum->misses += read_once(&m->misses);
-    sum->puts += (int64_t)(count + hits) - m->received;
-    return count;
-}
-
-/* Under pools_lock. */
-static void read_stats(struct lull_pool *pool, lull_pool_stats *stats)
-{
-    pthread_mutex_lock(&pool->lock);
-    struct lull__pool_counts sum = pool->gone;
-    size_t idle = lull__depot_objects(&pool->depot);
-    for (struct lull__pool_thread *p = pool->heap->pool_threads; p != NULL; p = p->next) {
-        idle += add_counts(&sum, &p->magazines[pool->index]);
-    }
-    *stats = (lull_pool_stats){
-        .gets = sum.hits + sum.misses,
-        .hits = sum.hits,
-        .misses = sum.misses,
-        .puts = sum.puts > 0 ? (uint64_t)sum.puts : 0, /* a get half counted is no put */
-        .drops = atomic_load_explicit(&pool->drops, memory_order_relaxed),
-        .idle = idle,
-    };
-    strncpy(stats->name, pool->name, LULL_POOL_NAME - 1);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
-{
-    if (pool == NULL || stats == NULL) {
-        return lull__fail(LULL_E_INVALID, "lull_pool_stats_read wants a pool and a place to write");
-    }
-    lull_thread *entered = lull__enter_any(pool->heap);
-
-    pthread_mutex_lock(&pool->heap->pools_lock);
-    read_stats(pool, stats);
-    pthread_mutex_unlock(&pool->heap->pools_lock);
-    lull__leave_any(entered);
-    return LULL_OK;
-}
-
-/* Puts a pool's counters among the first `count`, by name, as far as there is room. */
-static void insert(lull_pool_stats *stats, size_t count, size_t room, const lull_pool_stats *one)
-{
-    size_t at = lull__min(count, room);
-
-    while (at > 0 && strcmp(stats[at - 1].name, one->name) > 0) {
-        if (at < room) {
-            stats[at] = stats[at - 1];
-        }
-        at--;
-    }
-    if (at < room) {
-        stats[at] = *one;
-    }
-}
-
-size_t lull_pools_read(lull_heap *heap, lull_pool_stats *stats, size_t room)
-{
-    size_t count = 0;
-
-    if (heap == NULL || heap->magic != LULL__HEAP_MAGIC || (stats == NULL && room != 0)) {
-        lull__fail(LULL_E_INVALID, "lull_pools_read wants a heap and a place to write");
-        return 0;
-    }
-    lull_thread *entered = lull__enter_any(heap);
-    pthread_mutex_lock(&heap->pools_lock);
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] != NULL) {
-            lull_pool_stats one;
-            read_stats(heap->pools[i], &one);
-            insert(stats, count++, room, &one);
-        }
-    }
-    pthread_mutex_unlock(&heap->pools_lock);
-    lull__leave_any(entered);
-    return count;
-}
-
-const char *lull_pool_drop_name(lull_pool_drop why)
-{
-    static const char *const names[LULL_POOL_DROPS] = {
-        [LULL_POOL_DROP_FULL] = "full",     [LULL_POOL_DROP_SIZE] = "size",
-        [LULL_POOL_DROP_BUSY] = "busy",     [LULL_POOL_DROP_MEMORY] = "memory",
-        [LULL_POOL_DROP_MISUSE] = "misuse", [LULL_POOL_DROP_IDLE] = "idle",
-        [LULL_POOL_DROP_AGE] = "age",       [LULL_POOL_DROP_PRESSURE] = "pressure",
-        [LULL_POOL_DROP_LOST] = "lost",
-    };
-
-    return (unsigned)why < LULL_POOL_DROPS ? names[why] : NULL;
-}
-
-/* ---- changes at run time ---- */
-
-int lull_pool_set_bounds(lull_pool *pool, const lull_pool_bounds *bounds)
-{
-    (void)pool;
-    (void)bounds;
-    return lull__fail(LULL_E_INVALID, "bounds cannot be changed yet");
-}
-
-int lull_pool_bounds_read(lull_pool *pool, lull_pool_bounds *bounds)
-{
-    if (pool == NULL || bounds == NULL) {
-        return lull__fail(LULL_E_INVALID,
-                          "lull_pool_bounds_read wants a pool and a place to write");
-    }
-    *bounds = (lull_pool_bounds){.max_idle = pool->max_idle == SIZE_MAX ? 0 : pool->max_idle};
-    return LULL_OK;
-}
-
-int lull_pool_resize(lull_pool *pool, size_t object_bytes)
-{
-    (void)pool;
-    (void)object_bytes;
-    return lull__fail(LULL_E_INVALID, "the size of a pool's objects cannot be changed yet");
-}
-
-/* ---- threads ---- */
-
-static struct lull__pool_thread *pool_thread_of(lull_thread *t)
-{
-    char *magazines = (char *)t->head.pools;
-
-    return (struct lull__pool_thread *)(void *)(magazines -
-                                                offsetof(struct lull__pool_thread, magazines));
-}
-
-bool lull__pool_thread_init(lull_thread *t)
-{
-    lull_heap *heap = t->heap;
-    struct lull__pool_thread *p = lull__os_map(POOL_THREAD_BYTES);
-
-    if (p == NULL) {
-        return false;
-    }
-    p->t = t;
-    t->head.pools = p->magazines;
-    pthread_mutex_lock(&heap->pools_lock);
-    p->next = heap->pool_threads;
-    heap->pool_threads = p;
-    pthread_mutex_unlock(&heap->pools_lock);
-    return true;
-}
-
-static bool held_by_signal(const struct lull__pool_thread *p)
-{
-    /* relaxed: it changes only while threads are not held */
-    return atomic_load_explicit(&p->t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
-}
-
-/* What a thread keeps goes to the depot, what it counted to the pool. A fork's child loses threads
- * that a signal held: their slots may be in between, so what they keep is dropped. */
-static void leave_pool(struct lull_pool *pool, struct lull__pool_thread *p)
-{
-    struct lull_magazines *m = &p->magazines[pool->index];
-
-    pthread_mutex_lock(&pool->lock);
-    if (held_by_signal(p)) {
-        count_drops(pool, m->count);
-        m->received -= (int64_t)m->count;
-        m->count = 0;
-    } else if (m->count != 0) {
-        give(p->t, pool, m, m->count);
-    }
-    add_counts(&pool->gone, m);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-void lull__pool_thread_finish(lull_thread *t)
-{
-    lull_heap *heap = t->heap;
-
-    if (t->head.pools == NULL) {
-        return;
-    }
-    struct lull__pool_thread *p = pool_thread_of(t);
-    struct lull__pool_thread **link = &heap->pool_threads;
-    lull_thread *self = lull__thread_is_mine(t) ? t : NULL;
-
-    lock(self, &heap->pools_lock);
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] != NULL) {
-            leave_pool(heap->pools[i], p);
-        }
-    }
-    while (*link != p) {
-        link = &(*link)->next;
-    }
-    *link = p->next;
-    unlock(self, &heap->pools_lock);
-    t->head.pools = NULL;
-    lull__os_unmap(p, POOL_THREAD_BYTES);
-}
-
-/* ---- the collector's side ---- */
-
-/* What a thread keeps of one pool goes back to the depot. */
-static void gather(struct lull_pool *pool, struct lull__pool_thread *p)
-{
-    struct lull_magazines *m = &p->magazines[pool->index];
-
-    pthread_mutex_lock(&pool->lock);
-    if (m->count != 0) {
-        give(p->t, pool, m, m->count);
-    }
-    if (m->refill != 0) { /* else perhaps a page never touched */
-        m->refill = 0;
-    }
-    pthread_mutex_unlock(&pool->lock);
-}
-
-void lull__pool_thread_gather(lull_thread *t)
-{
-    lull_heap *heap = t->heap;
-
-    pthread_mutex_lock(&heap->pools_lock);
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] != NULL) {
-            gather(heap->pools[i], pool_thread_of(t));
-        }
-    }
-    pthread_mutex_unlock(&heap->pools_lock);
-}
-
-static void audit_victims(struct lull_pool *pool)
-{
-    for (struct lull__magazine *mag = pool->depot.victims.top; mag != NULL; mag = mag->next) {
-        for (size_t i = 0; i < mag->count; i++) {
-            lull__audit_drop(&pool->audited, (void *)mag->object[i]);
-        }
-    }
-}
-
-static size_t trim_pool(struct lull_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    if (pool->audited.on) {
-        audit_victims(pool);
-    }
-    size_t dropped = lull__depot_drop_victims(&pool->depot);
-    count_drops(pool, dropped);
-    lull__depot_age(&pool->depot);
-    pthread_mutex_unlock(&pool->lock);
-    return dropped;
-}
-
-void lull__pools_trim(lull_heap *heap)
-{
-    pthread_mutex_lock(&heap->pools_lock);
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        size_t dropped = heap->pools[i] != NULL ? trim_pool(heap->pools[i]) : 0;
-        if (dropped != 0) {
-            lull__emit(&heap->events, pool_trim, 0, i, dropped);
-        }
-    }
-    pthread_mutex_unlock(&heap->pools_lock);
-}
-
-static void scan_stack(lull_tracer *tracer, const struct lull__stack *stack)
-{
-    for (const struct lull__magazine *mag = stack->top; mag != NULL; mag = mag->next) {
-        tracer->range(tracer, mag->object, mag->object + mag->count);
-    }
-}
-
-void lull__pool_thread_scan(lull_thread *t, lull_tracer *tracer, bool in_signal)
-{
-    lull_heap *heap = t->heap;
-    struct lull__pool_thread *p = pool_thread_of(t);
-
-    uint32_t used = atomic_load_explicit(&heap->pools_used, memory_order_relaxed);
-    for (uint32_t i = 0; i < used; i++) {
-        const struct lull_magazines *m = &p->magazines[i];
-        size_t n = in_signal ? ROOM : m->count; /* .inv.pool.signal */
-        if (n != 0) {
-            tracer->range(tracer, m->object, m->object + n);
-        }
-    }
-}
-
-void lull__pools_scan(lull_heap *heap, lull_tracer *tracer)
-{
-    pthread_mutex_lock(&heap->pools_lock);
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] != NULL) {
-            pthread_mutex_lock(&heap->pools[i]->lock);
-            scan_stack(tracer, &heap->pools[i]->depot.idle);
-            scan_stack(tracer, &heap->pools[i]->depot.victims);
-            pthread_mutex_unlock(&heap->pools[i]->lock);
-        }
-    }
-    pthread_mutex_unlock(&heap->pools_lock);
-}
-
-/* ---- the heap's side ---- */
-
-bool lull__pools_init(lull_heap *heap)
-{
-    pthread_mutex_init(&heap->pools_lock, NULL);
-    lull__magazines_init(&heap->magazines);
-    return true;
-}
-
-void lull__pools_finish(lull_heap *heap)
-{
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] != NULL) {
-            free_pool(heap->pools[i]);
-        }
-    }
-    lull__magazines_finish(&heap->magazines);
-    pthread_mutex_destroy(&heap->pools_lock);
-}
-
-size_t lull__pools_bytes(lull_heap *heap)
-{
-    size_t threads = 0;
-    size_t used = atomic_load_explicit(&heap->pools_used, memory_order_relaxed);
-
-    pthread_mutex_lock(&heap->pools_lock);
-    for (const struct lull__pool_thread *p = heap->pool_threads; p != NULL; p = p->next) {
-        threads++;
-    }
-    size_t bytes = lull__magazines_bytes(&heap->magazines);
-    pthread_mutex_unlock(&heap->pools_lock);
-    /* of a thread's magazines only those in use were ever touched */
-    size_t touched =
-        sizeof(struct lull__pool_thread) - (LULL__POOLS_MAX - used) * sizeof(struct lull_magazines);
-    return bytes + threads * lull__round_up(touched, LULL__OS_PAGE);
-}
-
-void lull__pools_fork_child(lull_heap *heap)
-{
-    pthread_mutex_init(&heap->pools_lock, NULL);
-    pthread_mutex_init(&heap->magazines.lock, NULL);
-    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
-        if (heap->pools[i] != NULL) {
-            pthread_mutex_init(&heap->pools[i]->lock, NULL);
-        }
-    }
+    lull__pool_prune(t, pool);
 }

@@ -1,27 +1,44 @@
-/* pool.h -- object pools: what the rest of the library asks of them. */
+/* pool.h -- object pools: what a pool is, and what the rest of the library asks of pools.
+ *
+ * pool.c serves gets and puts, pool_trim.c is the collector's side, pool_create.c makes, changes and
+ * ends pools, pool_thread.c has threads come and go, pool_stats.c counts. */
 #ifndef LULL__POOL_H
 #define LULL__POOL_H
 
 #include "audit.h"
 #include "depot.h"
 #include "heap.h"
+#include "ledger.h"
 #include "mark.h"
-
-/* The magazines of a thread, one pair a pool. */
-struct lull__pool_thread {
-    struct lull__pool_thread *next; /* in heap->pool_threads; under pools_lock */
-    lull_thread *t;
-    struct lull_magazines magazines[LULL__POOLS_MAX] LULL__ALIGNED(LULL__CACHE_LINE);
-};
-#define POOL_THREAD_BYTES lull__round_up(sizeof(struct lull__pool_thread), LULL__OS_PAGE)
 
 _Static_assert(offsetof(struct lull_magazines, object) == LULL__CACHE_LINE, "a line of counts");
 _Static_assert(sizeof(struct lull_magazines) % LULL__CACHE_LINE == 0, "whole lines");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "`top` is the low half of `counts`");
 
-/* What threads counted that are detached; under the pool's lock. */
+/* Objects a thread keeps while nobody is in the way. */
+#define LULL__POOL_ROOM (2 * LULL_MAGAZINE_SLOTS)
+#define LULL__POOL_SHARDS 8
+
+/* A part of a pool's depot. Mutators only try its lock; the collector, and who changes or ends a
+ * pool, waits for it. */
+struct lull__pool_shard {
+    pthread_mutex_t lock;
+    struct lull__depot young;
+    struct lull__depot old; /* objects made OLD_CYCLES ago or more; generational pools only */
+} LULL__ALIGNED(LULL__CACHE_LINE);
+
+/* What threads counted. */
 struct lull__pool_counts {
-    uint64_t hits, misses;
-    int64_t puts;
+    uint64_t magazine, depot, steal, victim; /* hits */
+    uint64_t misses;
+    int64_t puts;  /* may fall below 0 while read: a get half counted */
+    uint64_t kept; /* in their magazines */
+};
+
+/* Bounds that the program may change at any time: relaxed, each by itself. */
+struct lull__pool_bounds {
+    _Atomic size_t min_idle, max_idle, max_idle_bytes, max_object_bytes; /* SIZE_MAX: no bound */
+    _Atomic uint64_t prune_age_ns;                                       /* 0: none */
 };
 
 /* A pool whose `make` a thread is in, and the one around it; on the thread's stack. */
@@ -30,42 +47,174 @@ struct lull__making {
     const struct lull__making *around;
 };
 
+/* .inv.pool.index: head.offset, index and object_bytes change while all shards are locked. */
 struct lull_pool {
     struct lull_pool_head head; /* public */
     lull_heap *heap;
-    uint32_t index;
-    size_t room;  /* objects a thread keeps at most */
-    size_t limit; /* for lull_magazines.limit: room, or 0 where every put needs the slow path */
+    uint32_t index;  /* of its magazines; others may be its retired ones; under pools_lock */
+    uint32_t shards; /* in use: a power of two */
     const lull_type *type;
     lull_pool_new_fn make;
     lull_pool_reset_fn reset;
+    lull_pool_destroy_fn destroy; /* that of the library where malloc made the objects */
+    lull_pool_size_fn size;
     void *arg;
-    size_t max_idle; /* SIZE_MAX: no bound */
+    unsigned flags;
+    lull_pool_lifetime lifetime;
+    bool outside; /* its objects are not the heap's */
     char *name;
-    struct lull__audited audited;
+    struct lull__audited audited; /* on: threads keep nothing, see .inv.audit.way */
+    _Atomic size_t object_bytes;  /* 0: the type, or `make`, tells */
+    _Atomic bool checked;         /* every put takes the slow path, and looks at the object */
+    struct lull__pool_bounds bounds;
 
-    pthread_mutex_t lock LULL__ALIGNED(LULL__CACHE_LINE);
-    struct lull__depot depot;
-    _Atomic uint64_t drops; /* relaxed: a counter */
-    struct lull__pool_counts gone;
+    /* relaxed, all: counts and estimates */
+    _Atomic uint64_t dropped[LULL_POOL_DROPS];
+    _Atomic uint64_t unmade; /* misses that got no object */
+    _Atomic uint64_t filled;
+    _Atomic uint64_t high_water;
+    _Atomic uint64_t aged_ns; /* when it last aged for prune_age_ns */
+
+    /* what the depot keeps, all shards together; relaxed: a bound is kept by adding first */
+    _Atomic size_t kept LULL__ALIGNED(LULL__CACHE_LINE);
+    _Atomic size_t kept_bytes; /* where objects differ in size */
+    _Atomic int64_t away;      /* objects out, or in threads' magazines */
+
+    /* under pools_lock */
+    struct lull__pool_counts gone; /* of threads that are detached, and magazines given up */
+    uint64_t interval_gets, interval_hits; /* when the last collection began */
+    uint64_t last_gets, last_hits;         /* in the interval before that */
+    uint64_t trims;                        /* collections it saw */
+    uint32_t reapers;                      /* threads that may run destroy for what is doomed */
+    bool ending;                           /* no more of them */
+
+    /* Objects for which destroy is to run, and those for which a thread does so now. Both are roots.
+     * Whoever moves objects there, and whoever scans the pool, has the lock all the while: so none
+     * slips by the scan. */
+    pthread_mutex_t lock;
+    struct lull__depot doomed;
+    struct lull__magazine *dying;
+
+    struct lull__ledger ledger;
+    struct lull__pool_shard shard[LULL__POOL_SHARDS];
 };
+
+/* ---- parts of a pool, for one another ---- */
+
+LULL__INLINE struct lull_magazines *lull__magazines_of(lull_thread *t, uint32_t index)
+{
+    return lull__magazines_at(t, LULL__MAGAZINES_OFFSET) + index;
+}
+
+/* The first slot of a magazine, as `top` says it. */
+LULL__INLINE uint16_t lull__magazine_bottom(const lull_thread *t, const struct lull_magazines *m)
+{
+    return (uint16_t)(m->object - (const uintptr_t *)(const void *)t);
+}
+
+/* Objects in a magazine whose thread stands, or is the caller. */
+LULL__INLINE size_t lull__magazine_count(const lull_thread *t, const struct lull_magazines *m)
+{
+    return m->now.top == 0 ? 0 : (size_t)(m->now.top - lull__magazine_bottom(t, m));
+}
+
+LULL__INLINE void lull__magazine_set_count(const lull_thread *t, struct lull_magazines *m,
+                                           size_t count)
+{
+    m->now.top = (uint16_t)(lull__magazine_bottom(t, m) + count);
+}
+
+/* The lock and what goes with it: no signal holds a thread that has it (.inv.held), and no
+ * safepoint is in between (.inv.locks). `t` is NULL for a thread that is not attached. */
+void lull__pool_lock(lull_thread *t, pthread_mutex_t *mutex);
+void lull__pool_unlock(lull_thread *t, pthread_mutex_t *mutex);
+
+/* Takes the lock of every shard, one after the other, and gives them back. */
+void lull__pool_lock_shards(struct lull_pool *pool);
+void lull__pool_unlock_shards(struct lull_pool *pool);
+
+void lull__pool_count_drops(struct lull_pool *pool, lull_pool_drop why, size_t n);
+
+/* Bytes of an object itself; what it holds, as `size` says. */
+size_t lull__pool_own_bytes(const struct lull_pool *pool, const void *object);
+size_t lull__pool_object_bytes(const struct lull_pool *pool, const void *object);
+
+/* Whether objects are of one size that is known; that size. */
+size_t lull__pool_unit_bytes(const struct lull_pool *pool);
+
+/* Whether an object is of the size that the pool makes now. */
+bool lull__pool_fits(const struct lull_pool *pool, const void *object);
+
+/* Makes an object, as a get that found none. NULL: why is in lull_error(). */
+void *lull__pool_make(lull_thread *t, struct lull_pool *pool);
+
+/* Puts n objects, which nobody else has, into a shard that the caller has locked, shading them where
+ * `t` marks. Those that may not stay come to object[0] and on; returns how many. `wait`: for locks
+ * and memory that others may have. */
+size_t lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
+                        uintptr_t *object, size_t n, bool wait);
+
+/* Takes the lowest n objects out of a magazine, in order. */
+void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                         uintptr_t *object, size_t n);
+
+/* Empties a magazine of a thread that stands, or is the caller, into the depot; what may not stay
+ * there is doomed. The caller has pools_lock. */
+void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
+
+/* The caller has the pool's lock. Objects come to be doomed, or, where nothing is to be done for
+ * them, are nobody's. */
+void lull__pool_doom(struct lull_pool *pool, struct lull__chain *chain);
+void lull__pool_doom_words(struct lull_pool *pool, const uintptr_t *object, size_t n);
+
+/* Takes n objects out of the depot that were needed least, the young first; dooms them. The caller
+ * has the pool's lock, and may wait for shards. Returns how many. */
+size_t lull__pool_shed(struct lull_pool *pool, size_t n, lull_pool_drop why);
+
+/* The same with all of one shard, which the caller has as well. */
+void lull__pool_shed_shard(struct lull_pool *pool, struct lull__pool_shard *shard,
+                           lull_pool_drop why);
+
+/* Dooms what bounds do not allow. The caller has the pool's lock, and may wait for shards. */
+void lull__pool_enforce(struct lull_pool *pool);
+
+/* From the slow paths: drops what has its age, and runs destroy for some of what is doomed. Waits for
+ * nobody. */
+void lull__pool_prune(lull_thread *t, struct lull_pool *pool);
+
+/* Runs destroy for some doomed objects of a pool, outside all locks; false: there were none, or
+ * another thread is at it. `held`: the only lock that the caller has, given up meanwhile; or NULL. */
+bool lull__pool_reap(struct lull_pool *pool, lull_thread *t, pthread_mutex_t *held);
+
+/* Adds what a magazine counted. */
+void lull__pool_add_counts(struct lull__pool_counts *sum, const lull_thread *t,
+                           const struct lull_magazines *m);
+
+/* All that threads counted; the caller has pools_lock. */
+struct lull__pool_counts lull__pool_sum(struct lull_pool *pool);
+
+/* Empties what the thread keeps in retired magazines, where there are any it does not know of; may
+ * put it off while others have the lock. */
+void lull__pool_see_retired(lull_thread *t);
+
+/* ---- for the rest of the library ---- */
 
 /* A heap's pools: none at first. Finish frees all of them and their memory; no thread is attached
  * any more. */
 bool lull__pools_init(lull_heap *heap);
 void lull__pools_finish(lull_heap *heap);
 
-/* Gives a thread its empty magazines, for every pool there will be; t->heap is set, t is not yet
- * among the heap's threads. False: no memory. */
-bool lull__pool_thread_init(lull_thread *t);
+/* Makes a thread's magazines its own; t->heap is set, t is not yet among the heap's threads. */
+void lull__pool_thread_init(lull_thread *t);
 
-/* Gives all that the thread keeps back to the depots, its counts to the pools, and frees its
- * magazines. The thread itself, running, before it leaves; or whoever frees a thread that is no
- * more. A second call does nothing. */
+/* Gives all that the thread keeps back to the depots, its counts to the pools, and the memory of its
+ * magazines to the system. The thread itself, running, before it leaves; or whoever frees a thread
+ * that is no more. A second call does nothing. */
 void lull__pool_thread_finish(lull_thread *t);
 
 /* At the start of a cycle: what lay idle in the depots through the last cycle becomes the victim
- * generation, and the victims of the last cycle are dropped. The collecting thread. */
+ * generation, and the victims of the last cycle are dropped; what has its age, and what the memory
+ * limit has no room for, goes too. The collecting thread. */
 void lull__pools_trim(lull_heap *heap);
 
 /* Before that, for a thread that is held, blocked or at a safepoint: what its magazines keep goes
@@ -77,11 +226,29 @@ void lull__pool_thread_gather(lull_thread *t);
 void lull__pools_scan(lull_heap *heap, lull_tracer *tracer);
 void lull__pool_thread_scan(lull_thread *t, lull_tracer *tracer, bool in_signal);
 
+/* Whether there are objects for which destroy is to run; runs it for all of them. `held` as above.
+ * Outside all other locks, and pauses. */
+bool lull__pools_doomed(const lull_heap *heap);
+void lull__pools_reap(lull_heap *heap, lull_thread *t, pthread_mutex_t *held);
+
+/* Whether .inv.pool.counts holds for all pools; no thread of the heap runs, none is held by a
+ * signal. */
+bool lull__pools_add_up(lull_heap *heap);
+
+/* When a cycle has found what is dead, and nothing of it is swept: ledgers forget it. */
+void lull__pools_forget_dead(lull_heap *heap);
+
 /* Memory that magazines take, of depots and threads. The collecting thread, or one that is not
  * attached: it takes a lock. */
 size_t lull__pools_bytes(lull_heap *heap);
 
 /* After fork, in the child: no other thread has a lock of the pools. */
 void lull__pools_fork_child(lull_heap *heap);
+
+/* Sums over the pools of a heap, for lull_stats. */
+struct lull__pools_sum {
+    uint64_t pools, gets, hits, puts, drops, idle, idle_bytes;
+};
+struct lull__pools_sum lull__pools_sum(lull_heap *heap);
 
 #endif

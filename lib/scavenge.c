@@ -10,6 +10,7 @@
 
 #include "central.h"
 #include "pages.h"
+#include "pool.h"
 
 #define SWEEP_BATCH 64           /* spans between looks at whether to stop */
 #define SWEEP_WORTH_WAKING 256   /* spans: 8 MiB; fewer are swept by whoever allocates */
@@ -145,6 +146,9 @@ static void *worker_thread(void *arg)
     lull__scavenge_rate_init(&rate);
     pthread_mutex_lock(&w->lock);
     while (!w->stop) {
+        if (lull__pools_doomed(heap)) {
+            lull__pools_reap(heap, NULL, &w->lock);
+        }
         if (w->sweep) {
             sweep(heap);
             pthread_mutex_unlock(&w->lock); /* let whoever waits in */
@@ -175,7 +179,7 @@ void lull__worker_wake(lull_heap *heap, size_t retain)
 
     pthread_mutex_lock(&w->lock);
     w->retain = retain;
-    bool wanted = sweep_wanted || excess(heap, retain) >= RELEASE_MOST_BLOCKS * LULL__BLOCK;
+    bool wanted = sweep_wanted || lull__pools_doomed(heap) || excess(heap, retain) >= RELEASE_MOST_BLOCKS * LULL__BLOCK;
     if (wanted && !w->started) {
         w->started = lull__os_thread_start(&w->thread, worker_thread, heap, "lull-worker");
     }

@@ -4,8 +4,6 @@
  * thread-local list, which is how the signal handler and lull_self find them. */
 #include "thread.h"
 
-#include <stdlib.h>
-
 #include "cache.h"
 #include "error.h"
 
@@ -102,10 +100,14 @@ lull_heap *lull_heap_of(const lull_thread *t)
 
 lull_thread *lull__thread_new(lull_heap *heap, lull_stack_kind kind)
 {
-    lull_thread *t = calloc(1, sizeof *t);
+    char *memory = lull__os_map(LULL__THREAD_BYTES);
 
-    if (t == NULL || !lull__cache_init(t)) {
-        free(t);
+    if (memory == NULL) {
+        return NULL;
+    }
+    lull_thread *t = (lull_thread *)(void *)(memory + LULL__THREAD_LEAD);
+    if (!lull__cache_init(t)) {
+        lull__os_unmap(memory, LULL__THREAD_BYTES);
         return NULL;
     }
     t->heap = heap;
@@ -117,5 +119,5 @@ lull_thread *lull__thread_new(lull_heap *heap, lull_stack_kind kind)
 void lull__thread_free(lull_thread *t)
 {
     lull__cache_finish(t);
-    free(t);
+    lull__os_unmap((char *)t - LULL__THREAD_LEAD, LULL__THREAD_BYTES);
 }

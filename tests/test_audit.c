@@ -1040,7 +1040,7 @@ START_TEST(a_pool_alone_is_audited)
     lull_pool *one = new_pool((lull_pool_options){.flags = LULL_POOL_AUDIT});
     struct item *item = take();
     put(item);
-    struct lull_magazines *m = lull__magazines(self, pool);
+    struct lull_magazines *m = lull__magazines_at(self, lull__magazines_offset(pool));
     ck_assert(LULL__DEBUG || m->limit != 0);
     item->number = 9; /* nobody looks */
     ck_assert_ptr_eq(take(), item);

@@ -16,7 +16,7 @@ static struct lull__depot depot;
 
 /* What a depot should be: bottom first. */
 static struct model {
-    uintptr_t idle[MOST], victims[MOST];
+    uintptr_t idle[MOST], victims[2 * MOST];
     size_t idle_count, victim_count, low;
     uintptr_t next; /* word to push next: each is new */
 } model;
@@ -65,6 +65,12 @@ static void check_model(void)
 
 /* ---- the same on both sides ---- */
 
+static size_t push_words(struct lull__depot *to, const uintptr_t *object, size_t n)
+{
+    lull__depot_reserve(to, n, true);
+    return lull__depot_push(to, object, n);
+}
+
 static void push(size_t n)
 {
     uintptr_t *object = model.idle + model.idle_count;
@@ -73,12 +79,13 @@ static void push(size_t n)
         object[i] = model.next++;
     }
     model.idle_count += n;
-    ck_assert_uint_eq(lull__depot_push(&depot, object, n), n);
+    ck_assert_uint_eq(push_words(&depot, object, n), n);
 }
 
 static void pop(size_t n)
 {
     uintptr_t object[MOST];
+    bool victims;
     bool from_victims = model.idle_count == 0;
     uintptr_t *from = from_victims ? model.victims : model.idle;
     size_t *count = from_victims ? &model.victim_count : &model.idle_count;
@@ -86,21 +93,54 @@ static void pop(size_t n)
 
     *count -= taken;
     model.low = lull__min(model.low, model.idle_count);
-    ck_assert(lull__depot_pop(&depot, object, n) == taken &&
-              memcmp(object, from + *count, taken * sizeof *object) == 0);
+    ck_assert(lull__depot_pop(&depot, object, n, &victims) == taken &&
+              memcmp(object, from + *count, taken * sizeof *object) == 0 &&
+              victims == (from_victims && taken != 0));
+}
+
+/* Words of a chain, the lowest first, into `object`. */
+static size_t words_of(const struct lull__chain *chain, uintptr_t *object)
+{
+    size_t left = chain->objects;
+
+    for (const struct lull__magazine *m = chain->top; m != NULL; m = m->next) {
+        left -= m->count;
+        memcpy(object + left, m->object, m->count * sizeof *object);
+    }
+    return left;
+}
+
+static void shed(size_t n)
+{
+    static uintptr_t got[2 * MOST], expected[2 * MOST];
+    size_t victims = lull__min(n, model.victim_count);
+    size_t lowest = lull__min(n - victims, model.idle_count);
+
+    lull__depot_reserve(&depot, 2 * SLOTS, true);
+    struct lull__chain chain = lull__depot_shed(&depot, n);
+    memcpy(expected, model.idle, lowest * sizeof *expected);
+    memcpy(expected + lowest, model.victims, victims * sizeof *expected);
+    ck_assert(chain.objects == victims + lowest && words_of(&chain, got) == 0 &&
+              memcmp(got, expected, chain.objects * sizeof *got) == 0);
+    lull__magazines_give(&store, chain.top);
+    model.victim_count -= victims;
+    memmove(model.victims, model.victims + victims, model.victim_count * sizeof *got);
+    model.idle_count -= lowest;
+    memmove(model.idle, model.idle + lowest, model.idle_count * sizeof *got);
+    model.low -= lull__min(model.low, lowest);
 }
 
 static void drop_victims(void)
 {
-    ck_assert_uint_eq(lull__depot_drop_victims(&depot), model.victim_count);
-    model.victim_count = 0;
+    shed(model.victim_count);
 }
 
 static void age(void)
 {
+    lull__depot_reserve(&depot, 1, true);
     lull__depot_age(&depot);
-    memcpy(model.victims, model.idle, model.low * sizeof *model.idle);
-    model.victim_count = model.low;
+    memcpy(model.victims + model.victim_count, model.idle, model.low * sizeof *model.idle);
+    model.victim_count += model.low;
     model.idle_count -= model.low;
     memmove(model.idle, model.idle + model.low, model.idle_count * sizeof *model.idle);
     model.low = model.idle_count;
@@ -117,10 +157,11 @@ static void cycle(void)
 START_TEST(a_new_depot_is_empty)
 {
     uintptr_t object;
+    bool victims;
 
     check_model();
-    ck_assert_uint_eq(lull__depot_pop(&depot, &object, 1), 0);
-    ck_assert_uint_eq(lull__depot_drop_victims(&depot), 0);
+    ck_assert_uint_eq(lull__depot_pop(&depot, &object, 1, &victims), 0);
+    ck_assert_uint_eq(lull__depot_shed(&depot, 1).objects, 0);
     lull__depot_age(&depot);
     check_model();
     ck_assert_uint_eq(lull__magazines_bytes(&store), 0);
@@ -197,8 +238,10 @@ START_TEST(it_does_what_the_model_does)
                 pop(n);
             } else if (what == 18) {
                 cycle();
+            } else if (model.victim_count < MOST && random_below(&r, 3) == 0) {
+                age(); /* above victims that are left */
             } else {
-                drop_victims();
+                shed(n);
             }
             check_model();
         }
@@ -222,6 +265,7 @@ START_TEST(magazines_are_used_again)
         cycle();
         pop(MOST / 2);
         drop_victims();
+        lull__depot_tidy(&depot);
     }
     ck_assert_uint_eq(lull__magazines_bytes(&store), bytes);
 }
@@ -230,6 +274,8 @@ END_TEST
 /* The store has n more magazines and no memory after. */
 static void leave_memory_for(size_t n)
 {
+    depot.spare = NULL;
+    store.spare = NULL;
     store.end = store.next + n * sizeof(struct lull__magazine);
     atomic_store(&scarce_maps, 0);
 }
@@ -240,7 +286,7 @@ START_TEST(push_without_memory)
     uintptr_t object[4 * SLOTS];
 
     atomic_store(&scarce_maps, 0);
-    ck_assert_uint_eq(lull__depot_push(&depot, object, 5), 0);
+    ck_assert_uint_eq(push_words(&depot, object, 5), 0);
     check_model();
 
     atomic_store(&scarce_maps, PLENTY);
@@ -249,10 +295,11 @@ START_TEST(push_without_memory)
     for (size_t i = 0; i < 4 * SLOTS; i++) {
         object[i] = model.idle[1 + i] = model.next++;
     }
-    ck_assert_uint_eq(lull__depot_push(&depot, object, 4 * SLOTS), 3 * SLOTS - 1);
+    ck_assert_uint_eq(push_words(&depot, object, 4 * SLOTS), 3 * SLOTS - 1);
     model.idle_count = 3 * SLOTS;
     check_model();
-    ck_assert_uint_eq(lull__depot_push(&depot, object, 1), 0);
+    ck_assert_uint_eq(push_words(&depot, object, 1), 0);
+    check_model();
     pop(SLOTS + 3);
     push(SLOTS + 3);
     cycle();
@@ -264,18 +311,19 @@ END_TEST
 START_TEST(age_without_memory)
 {
     uintptr_t object[10];
+    bool victims;
 
     push(SLOTS);
     cycle();
     leave_memory_for(0);
-    ck_assert_uint_eq(lull__depot_pop(&depot, object, 10), 10);
-    ck_assert_uint_eq(lull__depot_push(&depot, object, 10), 10);
+    ck_assert_uint_eq(lull__depot_pop(&depot, object, 10, &victims), 10);
+    ck_assert_uint_eq(push_words(&depot, object, 10), 10);
     lull__depot_age(&depot);
     ck_assert_uint_eq(atomic_load(&depot.idle.objects), SLOTS);
     ck_assert_uint_eq(atomic_load(&depot.victims.objects), 0);
     lull__depot_age(&depot); /* all of it lay idle now: no split is needed */
     ck_assert_uint_eq(atomic_load(&depot.idle.objects), 0);
-    ck_assert_uint_eq(lull__depot_drop_victims(&depot), SLOTS);
+    ck_assert_uint_eq(lull__depot_shed(&depot, SLOTS).objects, SLOTS);
 }
 END_TEST
 
@@ -283,18 +331,19 @@ START_TEST(depots_share_empty_magazines)
 {
     struct lull__depot other;
     uintptr_t object[SLOTS] = {0};
+    bool victims;
 
     lull__depot_init(&other, &store);
     push(MOST);
     size_t bytes = lull__magazines_bytes(&store);
     lull__depot_finish(&depot);
     for (size_t i = 0; i < MOST / SLOTS; i++) {
-        ck_assert_uint_eq(lull__depot_push(&other, object, SLOTS), SLOTS);
+        ck_assert_uint_eq(push_words(&other, object, SLOTS), SLOTS);
     }
     lull__depot_finish(&other);
     for (int i = 0; i < 1000; i++) {
-        lull__depot_push(&other, object, 1);
-        lull__depot_pop(&other, object, 1);
+        push_words(&other, object, 1);
+        lull__depot_pop(&other, object, 1, &victims);
         lull__depot_finish(&other);
     }
     ck_assert_uint_eq(lull__magazines_bytes(&store), bytes);

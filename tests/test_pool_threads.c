@@ -274,17 +274,18 @@ static void *stand_in_between(void *arg)
     lull_thread *t = lull_attach(heap, LULL_STACK_CONSERVATIVE);
 
     put_magic(t, 50);
-    struct lull_magazines *m = lull__magazines(t, pools[0]);
-    m->count = 3;
+    struct lull_magazines *m = lull__magazines_at(t, lull__magazines_offset(pools[0]));
+    uint16_t top = m->now.top;
+    m->now.top = (uint16_t)(top - 47);
     atomic_signal_fence(memory_order_seq_cst);
     atomic_store((atomic_uint_fast64_t *)arg, 1);
     while (!atomic_load_explicit(&finish, memory_order_relaxed)) {
     }
-    wrong += m->count != 3;
+    wrong += m->now.top != top - 47;
     for (size_t i = 0; i < 50; i++) {
         wrong += ((struct item *)m->object[i])->magic != MAGIC;
     }
-    m->count = 50;
+    m->now.top = top;
     lull_detach(t);
     return NULL;
 }

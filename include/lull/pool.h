@@ -127,32 +127,52 @@ LULL_API int lull_pool_bounds_read(lull_pool *pool, lull_pool_bounds *bounds);
  * Threads:  any, at any time. Time: O(threads + objects that lie idle). */
 LULL_API int lull_pool_resize(lull_pool *pool, size_t object_bytes);
 
-/* The two magazines of a thread and pool, one on top of the other: the objects kept last are
- * handed out first. Fixed, so that the fast paths can be inline; read only for programs. */
-#define LULL_MAGAZINE_SLOTS 32
+/* ---- get and put ---- */
+
+#define LULL_MAGAZINE_SLOTS 32 /* a thread keeps twice as many at most, */
+#define LULL_MAGAZINE_MOST 240 /* or up to so many while others are at the depot */
+
+/* The magazine of a thread and pool: the objects kept last are handed out first. Fixed, so that the
+ * fast paths can be inline; read only for programs. Where an object lies is said in words from the
+ * thread, so that 16 bits suffice. */
 struct lull_magazines {
-    size_t count;     /* objects kept here */
-    size_t limit;     /* put takes the slow path from this count on; 0: always */
-    uint64_t hits;    /* objects handed out from here */
-    uint64_t misses;  /* objects asked for in vain */
-    int64_t received; /* objects that came from the depot, less those given to it or dropped:
-                         so count + hits - received were put here */
-    size_t refill;    /* objects to take from the depot next time; 0: not yet known */
-    size_t unused[2];
-    uintptr_t object[2 * LULL_MAGAZINE_SLOTS];
+    union {
+        uint64_t counts; /* gets served from here * 2^16 + top */
+        uint16_t top;    /* the next free slot; 0: never used */
+    } now;
+    uint16_t limit;      /* put takes the slow path from this top on; 0: always */
+    uint16_t room;       /* objects that may be kept here */
+    uint16_t most;       /* slots that were ever in use, at most */
+    uint16_t refill;     /* objects to take from the depot next time; 0: not yet known */
+    uint64_t misses;     /* gets in vain */
+    int64_t received;    /* objects that came from the depot, less those given to it or dropped:
+                             so count + hits - received were put here */
+    uint64_t hits_depot; /* gets served after an exchange, by where from */
+    uint64_t hits_steal;
+    uint64_t hits_victim;
+    uintptr_t bottom; /* 0: what get finds below the last object */
+    uintptr_t object[LULL_MAGAZINE_MOST];
 };
 
 struct lull_pool_head {
-    size_t offset; /* of the pool's magazines, in bytes from lull_thread_head.pools */
+    size_t offset; /* of a thread's magazine of this pool, from the thread, in bytes; atomic */
 };
 
-static inline struct lull_magazines *lull__magazines(lull_thread *t, const lull_pool *pool)
+static inline struct lull_magazines *lull__magazines_at(lull_thread *t, size_t offset)
 {
-    char *pools = (char *)((struct lull_thread_head *)(void *)t)->pools;
-    size_t offset = ((const struct lull_pool_head *)(const void *)pool)->offset;
-
-    return (struct lull_magazines *)(void *)(pools + offset);
+    return (struct lull_magazines *)(void *)((char *)t + offset);
 }
+
+/* relaxed: whoever may rely on a new offset knows of it from the thread that set it */
+static inline size_t lull__magazines_offset(const lull_pool *pool)
+{
+    return __atomic_load_n(&((const struct lull_pool_head *)(const void *)pool)->offset,
+                           __ATOMIC_RELAXED);
+}
+
+/* Has the compiler forget how it came by an offset: else it adds it to the thread, in an
+ * instruction of its own, where each access could do that by its address. */
+#define LULL__FORGET(offset) __asm__("" : "+r"(offset))
 
 LULL_API void *lull_pool_get_slow(lull_thread *t, lull_pool *pool);
 LULL_API void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object);
@@ -160,45 +180,51 @@ LULL_API void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object);
 /* Takes an object out of the pool, or a new one. What comes out of reuse is as it was put (after
  * reset), not zeroed.
  * Collects: maybe, as lull_alloc.
- * Errors:   NULL as lull_alloc, or where `make` returned NULL.
+ * Errors:   NULL as lull_alloc, or where `make` returned NULL; LULL_E_STATE inside the pool's own
+ *           `make`.
  * Threads:  `t` belongs to the calling thread.
- * Time:     O(1), eight instructions; at most one call in 32 takes objects from the depot, but for
- *           a few after each collection. */
+ * Time:     O(1), six instructions; at most one call in 32 takes objects from the depot, but for a
+ *           few after each collection. No call waits for another thread, but for one that finds
+ *           nothing to reuse, as lull_alloc. */
 static inline void *lull_pool_get(lull_thread *t, lull_pool *pool)
 {
-    struct lull_magazines *m = lull__magazines(t, pool);
-    size_t count;
+    size_t offset = lull__magazines_offset(pool);
+    size_t top = lull__magazines_at(t, offset)->now.top;
+    uintptr_t object = ((const uintptr_t *)(const void *)t)[(ptrdiff_t)top - 1];
 
-    /* one instruction takes one away and tells whether there was one */
-    if (__builtin_expect(__builtin_sub_overflow(m->count, (size_t)1, &count), 0)) {
+    if (__builtin_expect(object == 0, 0)) {
         return lull_pool_get_slow(t, pool);
     }
-    m->count = count;
-    m->hits++;
-    return (void *)m->object[count];
+    LULL__FORGET(offset);
+    lull__magazines_at(t, offset)->now.counts += 65535; /* one get more, one word less */
+    return (void *)object;
 }
 
 /* Puts an object back. It came from this pool, is not used after and not put twice; NULL is
- * ignored. Nothing of this is checked but in debug builds of the library, which assert it: an
- * object put twice gets two owners; a pointer that is no object of the heap comes out of a later
- * get as it went in, and one into an object keeps that object; the heap is not harmed.
+ * ignored. Nothing of this is checked but in debug builds of the library, which assert it, and in
+ * pools that are audited: an object put twice gets two owners; a pointer that is no object of the
+ * heap comes out of a later get as it went in, and one into an object keeps that object; the heap
+ * is not harmed. But what is put into a pool of objects outside the heap is one of its objects.
  * Collects: no.
- * Errors:   none: an object beyond `max_idle`, or beyond the memory to note it in, is dropped and
- *           counted.
+ * Errors:   none: an object beyond the pool's bounds, or beyond the memory to note it in, is
+ *           dropped and counted.
  * Threads:  `t` belongs to the calling thread, which need not be the one that got it.
- * Time:     O(1), eight instructions, or the reset callback's time; at most one call in 32 gives
- *           objects to the depot. */
+ * Time:     O(1), six instructions and two for the test of NULL where the compiler cannot tell; or
+ *           the time of `reset` and `size`. At most one call in 32 gives objects to the depot. No
+ *           call waits for another thread. */
 static inline void lull_pool_put(lull_thread *t, lull_pool *pool, void *object)
 {
-    struct lull_magazines *m = lull__magazines(t, pool);
-    size_t count = m->count;
+    size_t offset = lull__magazines_offset(pool);
+    size_t top = lull__magazines_at(t, offset)->now.top;
 
-    if (__builtin_expect(count >= m->limit || object == NULL, 0)) {
+    LULL__FORGET(offset);
+    if (__builtin_expect(top >= lull__magazines_at(t, offset)->limit || object == NULL, 0)) {
         lull_pool_put_slow(t, pool, object);
         return;
     }
-    m->object[count] = (uintptr_t)object;
-    m->count = count + 1;
+    ((uintptr_t *)(void *)t)[top] = (uintptr_t)object;
+    LULL__FORGET(offset);
+    lull__magazines_at(t, offset)->now.counts++;
 }
 
 /* LULL_POOL_TYPE(items, struct item): functions items_get(t, pool) and items_put(t, pool, object)

@@ -16,7 +16,6 @@ typedef enum lull_stack_kind {
  * only: the fields belong to the library. */
 struct lull_thread_head {
     struct lull_cache *caches;       /* by a type's cache index; see lull/inline.h */
-    struct lull_magazines *pools;    /* by a pool's index; see lull/pool.h */
     unsigned char poll;     /* nonzero: a safepoint is wanted; atomic */
     unsigned char marking;  /* nonzero: stores must shade; changes at safepoints only */
 };
