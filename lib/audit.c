@@ -107,11 +107,6 @@ static struct lull__custody *outside_around(struct lull__audit *audit, const cha
     return NULL;
 }
 
-static bool are_kin(const struct lull__audited *a, const struct lull__audited *b)
-{
-    return a == b || (a->family != NULL && a->family == b->family);
-}
-
 /* Whether the audit can say that this object is none of the pool's; and why. Under the lock. */
 static bool is_foreign(struct lull__audited *pool, char *object,
                        const struct lull__custody *custody, struct lull__finding *finding)
@@ -127,7 +122,7 @@ static bool is_foreign(struct lull__audited *pool, char *object,
         finding->report.offset = (size_t)(object - base);
         lull__finding_add(finding, "it points %zu bytes into the object %p",
                           (size_t)(object - base), (const void *)base);
-    } else if (custody != NULL && !are_kin(custody->pool, pool)) {
+    } else if (custody != NULL && custody->pool != pool) {
         lull__finding_add(finding, "it is of pool \"%.64s\"", custody->pool->name);
     } else if (here && pool->outside) {
         lull__finding_add(finding, "it is of the heap, and the pool's objects are not");

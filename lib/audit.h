@@ -19,7 +19,6 @@ struct lull__audited {
     lull_heap *heap;
     const char *name;      /* the pool's */
     const lull_type *type; /* of all its objects; NULL: the program makes them */
-    const void *family;    /* pools with one may have each other's objects; NULL: none */
     bool clean;            /* LULL_POOL_CLEAN */
     bool outside;          /* its objects are not the heap's, */
     size_t outside_bytes;  /* and have so many bytes; 0: not known */

@@ -1,20 +1,20 @@
-/* buffer.c -- pools of byte buffers: a pool for each size, and counts of what was held.
+/* buffer.c -- pools of byte buffers: for each size a pool, and one more of storage to grow into; and
+ * counts of what was held.
  *
- * A buffer is a header and its storage, which stay together while they lie in a pool. The pool of a
- * bucket keeps buffers of exactly its capacity, and is opened when the first one is asked for or put
- * there. It makes none itself: what is missing is made here.
- *
- * A buffer that grows changes storage with an idle one of the size it needs, which goes back to the
- * pool of the smaller size: so traffic of several sizes keeps some of each, and where it is steady
- * nothing is allocated though buffers grow.
+ * A buffer is a header that points to its storage. The storage it was made with, its home, it keeps
+ * for good, and always goes back to the pool that made it: so a get and a put are those of that pool
+ * and little else. A buffer that grows gets storage beside that, and gives it back when it grows
+ * again or is put. So what grows finds what others grew into, and where traffic is steady nothing is
+ * allocated. The price is the home that lies idle meanwhile, at most half of what it grew into.
  *
  * Counting, on each put, must not have threads meet. Each has a stripe by its number: threads beyond
  * as many share one, and may then lose a count of each other's, which calibration can bear.
  *
  * .inv.buffer.out: buffer->pool is the pool it was taken from while it is out, and NULL while it
- *   lies in one or was dropped: so a second put is seen, unless somebody has taken it meanwhile.
+ *   lies there: so a second put is seen, unless somebody has taken it meanwhile.
+ * .inv.buffer.home: a buffer that lies in a pool has its home for storage, and is empty.
  * .inv.buffer.kept: a pool of buffers that was destroyed is kept for the next one to be created, and
- *   freed with its heap: buffers that are out still name it, and find no bucket open. */
+ *   freed with its heap: buffers that are out still name it. It has no name and no bucket open. */
 #include "buffer.h"
 
 #include <stdio.h>
@@ -28,40 +28,45 @@
 #include "audit.h"
 #include "calibration.h"
 #include "error.h"
-#include "pool.h"
 #include "thread.h"
 
 #define STRIPES 16
-#define CALIBRATION_PUTS 1024 /* calibrating costs less than an instruction a put, then */
+#define CALIBRATION_PUTS 1024 /* calibrating costs some two instructions a put, then */
 
-/* How much buffers held, by bucket. Written by the threads of one number modulo STRIPES, with
- * relaxed loads and stores: nothing is concluded from it, and it stays within a count or so. */
+/* How much buffers held, by the bit length of one byte less, but at least 63: so that counting needs
+ * no test. FIRST is the first bucket, EMPTY a buffer that was not used. Written by the threads of
+ * one number modulo STRIPES, with relaxed loads and stores: nothing is concluded from it. */
+#define LENGTHS 64
+#define FIRST (LULL__BUCKET_SHIFT - 1)
+#define EMPTY (LENGTHS - 1)
 struct stripe {
-    _Atomic uint32_t left; /* puts until it is time to calibrate */
-    _Atomic uint32_t counted[LULL__BUCKETS];
-} LULL__ALIGNED(2 * LULL__CACHE_LINE);
+    _Atomic uint32_t counted[LENGTHS];
+} LULL__ALIGNED(LULL__CACHE_LINE);
+
+/* Both are opened when they are first wanted, and NULL until then. */
+struct bucket {
+    _Atomic(lull_pool *) buffers;
+    _Atomic(lull_pool *) storage; /* to grow into */
+};
 
 struct lull_buffer_pool {
     lull_heap *heap;
     struct lull_buffer_pool *next; /* in heap->buffer_pools; under pools_lock */
     bool alive;                    /* not destroyed; under pools_lock */
     char *name;
-    const lull_type *type; /* of the headers */
-    uint32_t most;         /* the ceiling that the program set */
-    uint32_t every;        /* puts of a thread between calibrations; 0: never */
+    uint32_t most;  /* the ceiling that the program set */
+    uint32_t every; /* puts of one size by one thread between calibrations, a power of two, less
+                       one; UINT32_MAX: never */
 
-    _Atomic uint32_t usual;                      /* bucket of a buffer asked for without a size */
-    _Atomic uint32_t ceiling;                    /* bucket of the largest that are kept; both
-                                                    relaxed: any value they ever had will do */
-    _Atomic(lull_pool *) buckets[LULL__BUCKETS]; /* NULL: not open */
+    _Atomic uint32_t usual;   /* bucket of a buffer asked for without a size */
+    _Atomic uint32_t ceiling; /* bucket of the largest that are kept; both relaxed: any value they
+                                 ever had will do */
+    struct bucket buckets[LULL__BUCKETS];
 
-    /* relaxed: counters; see lull_buffer_pool_stats_read */
-    _Atomic uint64_t unpooled; /* buffers asked for beyond all buckets */
-    _Atomic uint64_t oversize, dropped;
-    _Atomic uint64_t extra_gets;  /* of buckets, that the program did not ask for: of larger ones
-                                     than it wants, and by buffers that grow */
-    _Atomic uint64_t growth_hits; /* of these, by buffers that grow, with an object */
-    _Atomic uint64_t growth_puts; /* into buckets, by buffers that grew */
+    /* relaxed: counters */
+    _Atomic uint64_t growths;  /* buffers that got other storage */
+    _Atomic uint64_t dropped;  /* buffers that came back and went into no bucket */
+    _Atomic uint64_t oversize; /* storage that came back and was beyond the ceiling */
     _Atomic uint64_t calibrations;
 
     atomic_flag calibrating;              /* by who has it, in_library: a fork finds it clear */
@@ -82,15 +87,16 @@ static uint64_t read_counter(const _Atomic uint64_t *counter)
 
 /* ---- calibration ---- */
 
-static uint32_t *sum_stripes(lull_buffer_pool *pool, uint32_t counted[LULL__BUCKETS])
+static void sum_stripes(lull_buffer_pool *pool, uint32_t counted[LULL__BUCKETS])
 {
     memset(counted, 0, LULL__BUCKETS * sizeof *counted);
     for (size_t i = 0; i < STRIPES; i++) {
-        for (uint32_t b = 0; b < LULL__BUCKETS; b++) {
-            counted[b] += atomic_load_explicit(&pool->stripes[i].counted[b], memory_order_relaxed);
+        for (size_t length = FIRST; length < EMPTY; length++) {
+            size_t bucket = lull__min(length - FIRST, LULL__BUCKETS - 1);
+            counted[bucket] +=
+                atomic_load_explicit(&pool->stripes[i].counted[length], memory_order_relaxed);
         }
     }
-    return counted;
 }
 
 static void calibrate(lull_buffer_pool *pool, const uint32_t counted[LULL__BUCKETS])
@@ -105,22 +111,16 @@ static void calibrate(lull_buffer_pool *pool, const uint32_t counted[LULL__BUCKE
     add(&pool->calibrations);
 }
 
-/* The puts of a stripe are up. Whoever finds another thread at it, or that one just was, leaves it
- * be. */
-static LULL__NOINLINE void time_to_calibrate(lull_thread *t, lull_buffer_pool *pool,
-                                             struct stripe *s)
+/* Calibrates, but where another thread is at it, or one just was. */
+static LULL__NOINLINE void time_to_calibrate(lull_thread *t, lull_buffer_pool *pool)
 {
     uint32_t counted[LULL__BUCKETS];
 
-    atomic_store_explicit(&s->left, pool->every, memory_order_relaxed);
-    if (pool->every == 0) {
-        return;
-    }
     lull__enter(t);
     /* acquire: pairs with the release below; the calibration before is whole */
     if (!atomic_flag_test_and_set_explicit(&pool->calibrating, memory_order_acquire)) {
         sum_stripes(pool, counted);
-        if (lull__calibration_fresh(&pool->calibration, counted) >= pool->every) {
+        if (lull__calibration_fresh(&pool->calibration, counted) > pool->every) {
             calibrate(pool, counted);
         }
         atomic_flag_clear_explicit(&pool->calibrating, memory_order_release);
@@ -128,305 +128,163 @@ static LULL__NOINLINE void time_to_calibrate(lull_thread *t, lull_buffer_pool *p
     lull__leave(t);
 }
 
-/* Counts what a buffer held that comes back. One that was not used says nothing. */
-LULL__INLINE void count(lull_thread *t, lull_buffer_pool *pool, size_t held)
+/* Counts what a buffer held that comes back; whether it is time to calibrate. Of none, the length is
+ * that of SIZE_MAX. */
+LULL__INLINE bool count(const lull_thread *t, lull_buffer_pool *pool, size_t held)
 {
     struct stripe *s = &pool->stripes[t->number % STRIPES];
-    uint32_t bucket = (uint32_t)lull__min(lull__bucket_of(held), LULL__BUCKETS - 1);
+    unsigned length = 63 - (unsigned)__builtin_clzll((held - 1) | 63);
+    uint32_t counted = atomic_load_explicit(&s->counted[length], memory_order_relaxed) + 1;
 
-    if (held == 0) {
-        return;
-    }
-    uint32_t counted = atomic_load_explicit(&s->counted[bucket], memory_order_relaxed);
-    uint32_t left = atomic_load_explicit(&s->left, memory_order_relaxed) - 1;
-    atomic_store_explicit(&s->counted[bucket], counted + 1, memory_order_relaxed);
-    atomic_store_explicit(&s->left, left, memory_order_relaxed);
-    if (LULL__UNLIKELY(left == 0)) {
-        time_to_calibrate(t, pool, s);
-    }
+    atomic_store_explicit(&s->counted[length], counted, memory_order_relaxed);
+    return (counted & pool->every) == 0;
 }
 
 /* ---- buckets ---- */
 
-static void *make_none(lull_thread *t, void *arg)
+static void fail_destroyed(void)
 {
-    (void)t, (void)arg;
-    return NULL;
+    lull__fail(LULL_E_STATE, "the pool of buffers was destroyed");
 }
 
-/* The pool of a bucket, or NULL where it is not open. */
-static lull_pool *bucket_pool(const lull_buffer_pool *pool, uint32_t bucket)
+static size_t bytes_of_arg(void *arg)
+{
+    return (size_t)(uintptr_t)arg;
+}
+
+static void *make_storage(lull_thread *t, void *bytes)
+{
+    return lull_alloc_leaf(t, bytes_of_arg(bytes));
+}
+
+static void *make_buffer(lull_thread *t, void *bytes)
+{
+    LULL_FRAME(t, frame, 1); /* for threads whose stack is not scanned */
+    /* acquire: pairs with the release in need_type */
+    const lull_type *type = atomic_load_explicit(&t->heap->buffer_type, memory_order_acquire);
+    lull_buffer *buffer = lull_alloc(t, type);
+    char *home = NULL;
+
+    frame.root[0] = buffer;
+    if (buffer != NULL) {
+        home = lull_alloc_leaf(t, bytes_of_arg(bytes));
+    }
+    if (home != NULL) {
+        lull_store(t, &buffer->home, home);
+        lull_store(t, &buffer->data, home);
+        buffer->capacity = bytes_of_arg(bytes);
+        buffer->bucket = lull__bucket_of(buffer->capacity);
+    }
+    lull_frame_pop(t, &frame.head);
+    return home != NULL ? buffer : NULL;
+}
+
+/* A pool of a bucket, or NULL where it is not open. */
+LULL__INLINE lull_pool *open_pool(const _Atomic(lull_pool *) *place)
 {
     /* acquire: pairs with the release in open_bucket; the pool is made */
-    return atomic_load_explicit(&pool->buckets[bucket], memory_order_acquire);
+    return atomic_load_explicit(place, memory_order_acquire);
 }
 
-/* Opens a bucket; NULL: it cannot be had, and lull_error says why. */
-static LULL__NOINLINE lull_pool *open_bucket(lull_buffer_pool *pool, uint32_t bucket)
+/* Opens a pool of a bucket; NULL: it cannot be had, and lull_error says why. */
+static LULL__NOINLINE lull_pool *open_bucket(lull_buffer_pool *pool, uint32_t bucket,
+                                             _Atomic(lull_pool *) *place)
 {
+    bool buffers = place == &pool->buckets[bucket].buffers;
     char name[128];
     lull_pool *found = NULL;
-    lull_pool_options options = {.struct_size = sizeof options, .name = name, .make = make_none};
+    lull_pool_options options = {.struct_size = sizeof options,
+                                 .name = name,
+                                 .make = buffers ? make_buffer : make_storage,
+                                 .arg = (void *)(uintptr_t)lull__bucket_bytes(bucket)};
 
     if (pool->name == NULL) {
-        lull__fail(LULL_E_STATE, "the pool of buffers was destroyed");
+        fail_destroyed();
         return NULL;
     }
-    snprintf(name, sizeof name, "%.100s/%zu", pool->name, lull__bucket_bytes(bucket));
+    snprintf(name, sizeof name, "%.100s%s%zu", pool->name, buffers ? "/" : "/+",
+             lull__bucket_bytes(bucket));
     lull_pool *made = lull_pool_create(pool->heap, &options);
     if (made == NULL) {
         return NULL;
     }
-    made->audited.family = pool; /* a buffer that grows changes its bucket */
-    /* release: pairs with bucket_pool; acquire: another thread's is made */
-    if (!atomic_compare_exchange_strong_explicit(&pool->buckets[bucket], &found, made,
-                                                 memory_order_release, memory_order_acquire)) {
+    /* release: pairs with open_pool; acquire: another thread's is made */
+    if (!atomic_compare_exchange_strong_explicit(place, &found, made, memory_order_release,
+                                                 memory_order_acquire)) {
         lull_pool_destroy(made);
         return found;
     }
     return made;
 }
 
-LULL__INLINE lull_pool *need_bucket(lull_buffer_pool *pool, uint32_t bucket)
+static lull_pool *need_pool(lull_buffer_pool *pool, uint32_t bucket, _Atomic(lull_pool *) *place)
 {
-    lull_pool *found = bucket_pool(pool, bucket);
+    lull_pool *found = open_pool(place);
 
-    return LULL__LIKELY(found != NULL) ? found : open_bucket(pool, bucket);
-}
-
-/* ---- get ---- */
-
-/* Makes a buffer of exactly `bytes`. */
-static LULL__NOINLINE lull_buffer *make(lull_thread *t, lull_buffer_pool *pool, uint32_t bucket,
-                                        size_t bytes)
-{
-    LULL_FRAME(t, frame, 1); /* for threads whose stack is not scanned */
-    lull_buffer *buffer = lull_alloc(t, pool->type);
-    char *data = NULL;
-
-    frame.root[0] = buffer;
-    if (buffer != NULL) {
-        data = lull_alloc_leaf(t, bytes);
-    }
-    if (data != NULL) {
-        lull_store(t, &buffer->data, data);
-        buffer->capacity = bytes;
-        buffer->bucket = bucket;
-        buffer->pool = pool;
-    }
-    lull_frame_pop(t, &frame.head);
-    return data != NULL ? buffer : NULL;
-}
-
-/* An idle buffer of a larger bucket that is kept, or NULL: what lies about is used before more is
- * made. */
-static lull_buffer *take_larger(lull_thread *t, lull_buffer_pool *pool, uint32_t bucket)
-{
-    uint32_t ceiling = atomic_load_explicit(&pool->ceiling, memory_order_relaxed);
-    lull_buffer *found = NULL;
-
-    for (uint32_t b = bucket + 1; b <= ceiling && found == NULL; b++) {
-        lull_pool *from = bucket_pool(pool, b);
-        if (from != NULL) {
-            add(&pool->extra_gets);
-            found = lull_pool_get(t, from);
-        }
-    }
-    return found;
-}
-
-static LULL__NOINLINE lull_buffer *get_slow(lull_thread *t, lull_buffer_pool *pool, uint32_t bucket)
-{
-    lull_buffer *buffer = take_larger(t, pool, bucket);
-
-    if (buffer == NULL) {
-        return make(t, pool, bucket, lull__bucket_bytes(bucket));
-    }
-    buffer->pool = pool;
-    return buffer;
-}
-
-static LULL__NOINLINE lull_buffer *get_unpooled(lull_thread *t, lull_buffer_pool *pool,
-                                                size_t bytes)
-{
-    if (bytes > PTRDIFF_MAX) {
-        lull__fail(LULL_E_SIZE, "a buffer of %zu bytes: at most %zu are allowed", bytes,
-                   (size_t)PTRDIFF_MAX);
-        return NULL;
-    }
-    add(&pool->unpooled);
-    return make(t, pool, LULL__BUCKETS, lull_good_size(bytes));
-}
-
-static LULL__NOINLINE lull_buffer *fail_no_pool(void)
-{
-    lull__fail(LULL_E_INVALID, "NULL is no pool of buffers");
-    return NULL;
-}
-
-LULL__INLINE lull_buffer *get(lull_thread *t, lull_buffer_pool *pool, uint32_t bucket)
-{
-    lull_pool *from = need_bucket(pool, bucket);
-
-    LULL_ASSERT_HOT(lull__thread_is_mine(t) && t->heap == pool->heap);
-    if (LULL__UNLIKELY(from == NULL)) {
-        return NULL;
-    }
-    lull_buffer *buffer = lull_pool_get(t, from);
-    if (LULL__UNLIKELY(buffer == NULL)) {
-        return get_slow(t, pool, bucket);
-    }
-    buffer->pool = pool;
-    return buffer;
-}
-
-lull_buffer *lull_buffer_get(lull_thread *t, lull_buffer_pool *pool)
-{
-    if (LULL__UNLIKELY(pool == NULL)) {
-        return fail_no_pool();
-    }
-    return get(t, pool, atomic_load_explicit(&pool->usual, memory_order_relaxed));
-}
-
-lull_buffer *lull_buffer_get_sized(lull_thread *t, lull_buffer_pool *pool, size_t bytes)
-{
-    uint32_t bucket = lull__bucket_of(bytes);
-
-    if (LULL__UNLIKELY(pool == NULL)) {
-        return fail_no_pool();
-    }
-    return LULL__LIKELY(bucket < LULL__BUCKETS) ? get(t, pool, bucket)
-                                                : get_unpooled(t, pool, bytes);
-}
-
-/* ---- put ---- */
-
-static LULL__NOINLINE void refuse_put(lull_thread *t, const lull_buffer_pool *pool,
-                                      lull_buffer *buffer, const void *site)
-{
-    lull__audit_refuse(t, buffer, site);
-    if (pool == NULL) {
-        fail_no_pool();
-    } else if (buffer->pool == NULL) {
-        lull__fail(LULL_E_INVALID, "the buffer %p was put back before", (const void *)buffer);
-    } else {
-        lull__fail(LULL_E_INVALID, "the buffer %p was not taken from the pool \"%s\"",
-                   (const void *)buffer, pool->name != NULL ? pool->name : "");
-    }
-}
-
-/* What is too large, or finds no pool. */
-static LULL__NOINLINE void put_slow(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer)
-{
-    bool fits = buffer->bucket <= atomic_load_explicit(&pool->ceiling, memory_order_relaxed);
-    lull_pool *to = fits ? need_bucket(pool, buffer->bucket) : NULL;
-
-    if (to != NULL) {
-        lull_pool_put(t, to, buffer);
-        return;
-    }
-    add(&pool->dropped);
-    if (!fits) {
-        add(&pool->oversize);
-    }
-    lull__audit_leave(t, buffer);
-}
-
-void lull_buffer_put(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer)
-{
-    if (buffer == NULL) {
-        return;
-    }
-    LULL_ASSERT_HOT(lull__thread_is_mine(t));
-    LULL_ASSERT_HOT((pool != NULL && buffer->pool == pool) || lull__audit_is_on(t->heap));
-    LULL_ASSERT_HOT(buffer->length <= buffer->capacity);
-    if (LULL__UNLIKELY(pool == NULL || buffer->pool != pool)) {
-        refuse_put(t, pool, buffer, __builtin_return_address(0));
-        return;
-    }
-    count(t, pool, lull__max(buffer->length, buffer->peak));
-    buffer->length = 0;
-    buffer->peak = 0;
-    buffer->pool = NULL;
-    buffer->error = 0;
-    uint32_t bucket = buffer->bucket;
-    if (LULL__LIKELY(bucket <= atomic_load_explicit(&pool->ceiling, memory_order_relaxed))) {
-        lull_pool *to = bucket_pool(pool, bucket);
-        if (LULL__LIKELY(to != NULL)) {
-            lull_pool_put(t, to, buffer);
-            return;
-        }
-    }
-    put_slow(t, pool, buffer);
+    return LULL__LIKELY(found != NULL) ? found : open_bucket(pool, bucket, place);
 }
 
 /* ---- growth ---- */
 
-/* An idle buffer of the bucket, or NULL. */
-static lull_buffer *take_idle(lull_thread *t, lull_buffer_pool *pool, uint32_t bucket)
+/* Storage for `need` bytes, and how many it has. Beyond all buckets a buffer doubles; one whose pool
+ * is gone gets storage that is nobody's. */
+static char *get_storage(lull_thread *t, const lull_buffer *buffer, size_t need, size_t *bytes)
 {
-    lull_pool *from = bucket < LULL__BUCKETS ? bucket_pool(pool, bucket) : NULL;
+    lull_buffer_pool *pool = buffer->pool;
+    uint32_t bucket = lull__bucket_of(need);
 
-    if (from == NULL) {
-        return NULL;
+    if (bucket == LULL__BUCKETS) {
+        *bytes = lull_good_size(lull__max(need, lull__min(2 * buffer->capacity, PTRDIFF_MAX / 2)));
+        return lull_alloc_leaf(t, lull__max(need, *bytes));
     }
-    lull_buffer *idle = lull_pool_get(t, from);
-    add(&pool->extra_gets);
-    if (idle != NULL) {
-        add(&pool->growth_hits);
+    *bytes = lull__bucket_bytes(bucket);
+    if (pool->name == NULL) {
+        return lull_alloc_leaf(t, *bytes);
     }
-    return idle;
+    lull_pool *from = need_pool(pool, bucket, &pool->buckets[bucket].storage);
+    return from != NULL ? lull_pool_get(t, from) : NULL;
 }
 
-/* An idle buffer got smaller storage: it belongs to another bucket. */
-static void put_idle(lull_thread *t, lull_buffer_pool *pool, lull_buffer *idle)
+/* Storage that a buffer grew out of, or comes back with. */
+static void put_storage(lull_thread *t, lull_buffer_pool *pool, char *data, size_t bytes)
 {
-    uint32_t ceiling = atomic_load_explicit(&pool->ceiling, memory_order_relaxed);
-    lull_pool *to = idle->bucket <= ceiling ? need_bucket(pool, idle->bucket) : NULL;
+    uint32_t bucket = lull__bucket_of(bytes);
+    bool fits = bucket <= atomic_load_explicit(&pool->ceiling, memory_order_relaxed);
+    lull_pool *to = fits ? open_pool(&pool->buckets[bucket].storage) : NULL;
 
     if (to != NULL) {
-        add(&pool->growth_puts);
-        lull_pool_put(t, to, idle);
-    } else {
-        lull__audit_leave(t, idle);
+        lull_pool_put(t, to, data);
+        return;
+    }
+    lull__audit_leave(t, data);
+    if (!fits) {
+        add(&pool->oversize); /* else the pool was destroyed meanwhile */
     }
 }
 
-/* What a buffer that needs `need` bytes gets: a bucket's, or twice what it has. */
-static size_t grown_bytes(const lull_buffer *buffer, size_t need)
+static void set_storage(lull_thread *t, lull_buffer *buffer, char *data, size_t bytes)
 {
-    uint32_t bucket = lull__bucket_of(need);
-    size_t twice = lull__min(2 * buffer->capacity, PTRDIFF_MAX);
+    char *left = buffer->data;
+    size_t left_bytes = buffer->capacity;
 
-    return bucket < LULL__BUCKETS ? lull__bucket_bytes(bucket)
-                                  : lull_good_size(lull__max(need, twice));
-}
-
-static void swap_storage(lull_thread *t, lull_buffer *a, lull_buffer *b)
-{
-    lull_buffer was = *a;
-
-    lull_store(t, &a->data, b->data);
-    a->capacity = b->capacity;
-    a->bucket = b->bucket;
-    lull_store(t, &b->data, was.data);
-    b->capacity = was.capacity;
-    b->bucket = was.bucket;
+    lull_store(t, &buffer->data, data);
+    buffer->capacity = bytes;
+    if (left != buffer->home) {
+        put_storage(t, buffer->pool, left, left_bytes);
+    }
 }
 
 /* Moves the buffer to storage for `need` bytes, and copies `count` bytes to its end, which may lie in
- * the storage that it leaves: that goes to the pool last. */
+ * the storage that it leaves: that goes to its pool last. */
 static LULL__NOINLINE int grow(lull_thread *t, lull_buffer *buffer, size_t need, const void *bytes,
                                size_t count)
 {
     LULL_FRAME(t, frame, 2);
-    lull_buffer_pool *pool = buffer->pool;
-    size_t capacity = grown_bytes(buffer, need);
+    size_t capacity = 0;
 
     frame.root[0] = buffer;
     frame.root[1] = (void *)(uintptr_t)bytes;
-    lull_buffer *idle = take_idle(t, pool, lull__bucket_of(need));
-    char *data = idle != NULL ? idle->data : lull_alloc_leaf(t, capacity);
+    char *data = get_storage(t, buffer, need, &capacity);
     lull_frame_pop(t, &frame.head);
     if (data == NULL) {
         return lull_error();
@@ -435,14 +293,8 @@ static LULL__NOINLINE int grow(lull_thread *t, lull_buffer *buffer, size_t need,
     if (count != 0) {
         memcpy(data + buffer->length, bytes, count);
     }
-    if (idle != NULL) {
-        swap_storage(t, buffer, idle);
-        put_idle(t, pool, idle);
-    } else {
-        lull_store(t, &buffer->data, data);
-        buffer->capacity = capacity;
-        buffer->bucket = lull__bucket_of(need);
-    }
+    add(&buffer->pool->growths);
+    set_storage(t, buffer, data, capacity);
     return LULL_OK;
 }
 
@@ -452,6 +304,9 @@ static int check_growth(const lull_buffer *buffer, size_t more, size_t *need)
     if (buffer == NULL) {
         return lull__fail(LULL_E_INVALID, "NULL is no buffer");
     }
+    if (buffer->pool == NULL) {
+        return lull__fail(LULL_E_STATE, "the buffer %p was put back", (const void *)buffer);
+    }
     if (buffer->length > buffer->capacity) {
         return lull__fail(LULL_E_INVALID, "a length of %zu bytes; the capacity is %zu",
                           buffer->length, buffer->capacity);
@@ -459,9 +314,6 @@ static int check_growth(const lull_buffer *buffer, size_t more, size_t *need)
     if (__builtin_add_overflow(buffer->length, more, need) || *need > PTRDIFF_MAX) {
         return lull__fail(LULL_E_SIZE, "%zu bytes and %zu more: %zu in all are allowed",
                           buffer->length, more, (size_t)PTRDIFF_MAX);
-    }
-    if (buffer->pool == NULL) {
-        return lull__fail(LULL_E_STATE, "the buffer %p was put back", (const void *)buffer);
     }
     return LULL_OK;
 }
@@ -477,7 +329,7 @@ static LULL__NOINLINE int append_slow(lull_thread *t, lull_buffer *buffer, size_
 
 LULL__INLINE bool has_room(const lull_buffer *buffer, size_t more)
 {
-    return LULL__LIKELY(buffer != NULL) && more <= buffer->capacity &&
+    return LULL__LIKELY(buffer != NULL && buffer->pool != NULL) && more <= buffer->capacity &&
            buffer->length <= buffer->capacity - more;
 }
 
@@ -509,6 +361,133 @@ int lull_buffer_append(lull_thread *t, lull_buffer *buffer, const void *bytes, s
     return LULL_OK;
 }
 
+/* ---- get ---- */
+
+static LULL__NOINLINE lull_buffer *fail_no_pool(void)
+{
+    lull__fail(LULL_E_INVALID, "NULL is no pool of buffers");
+    return NULL;
+}
+
+LULL__INLINE lull_buffer *get(lull_thread *t, lull_buffer_pool *pool, uint32_t bucket)
+{
+    lull_pool *from = need_pool(pool, bucket, &pool->buckets[bucket].buffers);
+
+    LULL_ASSERT_HOT(lull__thread_is_mine(t) && t->heap == pool->heap);
+    if (LULL__UNLIKELY(from == NULL)) {
+        return NULL;
+    }
+    lull_buffer *buffer = lull_pool_get(t, from);
+    if (LULL__LIKELY(buffer != NULL)) {
+        buffer->pool = pool;
+    }
+    return buffer;
+}
+
+lull_buffer *lull_buffer_get(lull_thread *t, lull_buffer_pool *pool)
+{
+    if (LULL__UNLIKELY(pool == NULL)) {
+        return fail_no_pool();
+    }
+    return get(t, pool, atomic_load_explicit(&pool->usual, memory_order_relaxed));
+}
+
+/* Beyond all buckets: the least buffer, which grows. */
+static LULL__NOINLINE lull_buffer *get_huge(lull_thread *t, lull_buffer_pool *pool, size_t bytes)
+{
+    LULL_FRAME(t, frame, 1);
+    lull_buffer *buffer = get(t, pool, 0);
+
+    frame.root[0] = buffer;
+    if (buffer != NULL && lull_buffer_reserve(t, buffer, bytes) != LULL_OK) {
+        lull_buffer_put(t, pool, buffer);
+        buffer = NULL;
+    }
+    lull_frame_pop(t, &frame.head);
+    return buffer;
+}
+
+lull_buffer *lull_buffer_get_sized(lull_thread *t, lull_buffer_pool *pool, size_t bytes)
+{
+    uint32_t bucket = lull__bucket_of(bytes);
+
+    if (LULL__UNLIKELY(pool == NULL)) {
+        return fail_no_pool();
+    }
+    return LULL__LIKELY(bucket < LULL__BUCKETS) ? get(t, pool, bucket) : get_huge(t, pool, bytes);
+}
+
+/* ---- put ---- */
+
+static LULL__NOINLINE void refuse_put(lull_thread *t, const lull_buffer_pool *pool,
+                                      lull_buffer *buffer, const void *site)
+{
+    lull__audit_refuse(t, buffer, site);
+    if (pool == NULL) {
+        fail_no_pool();
+    } else if (buffer->pool == NULL) {
+        lull__fail(LULL_E_INVALID, "the buffer %p was put back before", (const void *)buffer);
+    } else {
+        lull__fail(LULL_E_INVALID, "the buffer %p was not taken from the pool \"%s\"",
+                   (const void *)buffer, pool->name != NULL ? pool->name : "");
+    }
+}
+
+/* Whatever is not to be done in a few instructions. */
+static LULL__NOINLINE void put_slow(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer,
+                                    bool due)
+{
+    uint32_t bucket = buffer->bucket;
+
+    if (due) {
+        time_to_calibrate(t, pool);
+    }
+    if (buffer->data != buffer->home) {
+        set_storage(t, buffer, buffer->home, lull__bucket_bytes(bucket));
+    }
+    buffer->length = 0;
+    buffer->peak = 0;
+    buffer->pool = NULL;
+    lull_pool *to = open_pool(&pool->buckets[bucket].buffers);
+    if (to != NULL && bucket <= atomic_load_explicit(&pool->ceiling, memory_order_relaxed)) {
+        lull_pool_put(t, to, buffer);
+        return;
+    }
+    lull__audit_leave(t, buffer);
+    if (to == NULL) {
+        fail_destroyed();
+    } else {
+        add(&pool->oversize);
+        add(&pool->dropped);
+    }
+}
+
+void lull_buffer_put(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer)
+{
+    if (buffer == NULL) {
+        return;
+    }
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    LULL_ASSERT_HOT((pool != NULL && buffer->pool == pool) || lull__audit_is_on(t->heap));
+    LULL_ASSERT_HOT(buffer->length <= buffer->capacity);
+    if (LULL__UNLIKELY(pool == NULL || buffer->pool != pool)) {
+        refuse_put(t, pool, buffer, __builtin_return_address(0));
+        return;
+    }
+    bool due = count(t, pool, lull__max(buffer->length, buffer->peak));
+    uint32_t bucket = buffer->bucket;
+    lull_pool *to = open_pool(&pool->buckets[bucket].buffers);
+    if (LULL__UNLIKELY(due || buffer->data != buffer->home || to == NULL ||
+                       bucket > atomic_load_explicit(&pool->ceiling, memory_order_relaxed))) {
+        put_slow(t, pool, buffer, due);
+        return;
+    }
+    buffer->length = 0;
+    buffer->peak = 0;
+    buffer->pool = NULL;
+    lull_pool_put(t, to, buffer);
+}
+
 /* ---- pools ---- */
 
 static void trace_buffer(lull_tracer *tracer, const void *object, size_t size, void *arg)
@@ -516,12 +495,14 @@ static void trace_buffer(lull_tracer *tracer, const void *object, size_t size, v
     const lull_buffer *buffer = object;
 
     (void)size, (void)arg;
-    /* relaxed: what it points to has no pointers; its thread may be storing another one */
+    /* relaxed: what they point to has no pointers; its thread may be storing others */
     lull_trace(tracer, __atomic_load_n(&buffer->data, __ATOMIC_RELAXED));
+    lull_trace(tracer, __atomic_load_n(&buffer->home, __ATOMIC_RELAXED));
 }
 
-/* The type of the headers, made once a heap. Where the heap's words are tagged, this one is not. */
-static const lull_type *buffer_type(lull_heap *heap)
+/* Makes the type of the headers where it is not there yet; false: no memory. Where the heap's words
+ * are tagged, this one's are not. */
+static bool need_type(lull_heap *heap)
 {
     /* acquire: pairs with the release below; a type made twice at once is two types */
     const lull_type *type = atomic_load_explicit(&heap->buffer_type, memory_order_acquire);
@@ -529,10 +510,10 @@ static const lull_type *buffer_type(lull_heap *heap)
     if (type == NULL) {
         type = heap->tagged
                    ? lull_type_custom(heap, "lull_buffer", sizeof(lull_buffer), trace_buffer, NULL)
-                   : LULL_RECORD(heap, lull_buffer, data);
+                   : LULL_RECORD(heap, lull_buffer, data, home);
         atomic_store_explicit(&heap->buffer_type, type, memory_order_release);
     }
-    return type;
+    return type != NULL;
 }
 
 static bool check_options(const lull_heap *heap, const lull_buffer_pool_options *options)
@@ -585,14 +566,23 @@ static lull_buffer_pool *new_pool(lull_heap *heap)
     return pool;
 }
 
-static void set_alive(lull_buffer_pool *pool, bool alive)
+static void give_destroyed(lull_buffer_pool *pool)
 {
     lull_thread *entered = lull__enter_any(pool->heap);
 
     pthread_mutex_lock(&pool->heap->pools_lock);
-    pool->alive = alive;
+    pool->alive = false;
     pthread_mutex_unlock(&pool->heap->pools_lock);
     lull__leave_any(entered);
+}
+
+/* `puts` rounded up to a power of two, less one. */
+static uint32_t calibration_mask(size_t puts)
+{
+    if (puts > UINT32_MAX / 2) {
+        return UINT32_MAX;
+    }
+    return puts <= 1 ? 0 : UINT32_MAX >> __builtin_clz((uint32_t)puts - 1);
 }
 
 /* The pool as new, but for its heap, its place there and its name. */
@@ -602,23 +592,17 @@ static void init_pool(lull_buffer_pool *pool, const lull_buffer_pool_options *op
     size_t every = options->calibration_puts != 0 ? options->calibration_puts : CALIBRATION_PUTS;
 
     pool->most = (uint32_t)lull__min(lull__bucket_of(most), LULL__BUCKETS - 1);
-    pool->every = every <= UINT32_MAX ? (uint32_t)every : 0;
+    pool->every = calibration_mask(every);
     atomic_init(&pool->usual,
                 (uint32_t)lull__min(lull__bucket_of(options->default_bytes), pool->most));
     atomic_init(&pool->ceiling, pool->most);
-    atomic_init(&pool->unpooled, 0);
-    atomic_init(&pool->oversize, 0);
+    atomic_init(&pool->growths, 0);
     atomic_init(&pool->dropped, 0);
-    atomic_init(&pool->extra_gets, 0);
-    atomic_init(&pool->growth_hits, 0);
-    atomic_init(&pool->growth_puts, 0);
+    atomic_init(&pool->oversize, 0);
     atomic_init(&pool->calibrations, 0);
     atomic_flag_clear(&pool->calibrating);
     memset(&pool->calibration, 0, sizeof pool->calibration);
     memset(pool->stripes, 0, sizeof pool->stripes);
-    for (size_t i = 0; i < STRIPES; i++) {
-        atomic_init(&pool->stripes[i].left, pool->every);
-    }
 }
 
 lull_buffer_pool *lull_buffer_pool_create(lull_heap *heap, const lull_buffer_pool_options *options)
@@ -629,24 +613,30 @@ lull_buffer_pool *lull_buffer_pool_create(lull_heap *heap, const lull_buffer_poo
     if (!check_options(heap, options)) {
         return NULL;
     }
-    const lull_type *type = buffer_type(heap);
     char *name = strdup(options->name != NULL ? options->name : "buffers");
-    lull_buffer_pool *pool = take_destroyed(heap);
-    if (pool == NULL) {
+    bool ready = name != NULL && need_type(heap);
+    lull_buffer_pool *pool = ready ? take_destroyed(heap) : NULL;
+    if (ready && pool == NULL) {
         pool = new_pool(heap);
     }
-    if (type == NULL || name == NULL || pool == NULL) {
+    if (pool == NULL) {
         free(name);
-        if (pool != NULL) {
-            set_alive(pool, false);
-        }
         lull__fail(LULL_E_NO_MEMORY, "no memory for a pool of buffers");
         return NULL;
     }
-    pool->name = name;
-    pool->type = type;
     init_pool(pool, options);
+    pool->name = name;
     return pool;
+}
+
+static void close_pool(_Atomic(lull_pool *) *place)
+{
+    /* relaxed: nobody else uses the pool */
+    lull_pool *pool = atomic_exchange_explicit(place, NULL, memory_order_relaxed);
+
+    if (pool != NULL) {
+        lull_pool_destroy(pool);
+    }
 }
 
 int lull_buffer_pool_destroy(lull_buffer_pool *pool)
@@ -654,16 +644,17 @@ int lull_buffer_pool_destroy(lull_buffer_pool *pool)
     if (pool == NULL) {
         return lull__fail(LULL_E_INVALID, "NULL is no pool of buffers");
     }
+    if (pool->name == NULL) {
+        fail_destroyed();
+        return LULL_E_STATE;
+    }
     for (uint32_t b = 0; b < LULL__BUCKETS; b++) {
-        /* relaxed: nobody else uses the pool */
-        lull_pool *bucket = atomic_exchange_explicit(&pool->buckets[b], NULL, memory_order_relaxed);
-        if (bucket != NULL) {
-            lull_pool_destroy(bucket);
-        }
+        close_pool(&pool->buckets[b].buffers);
+        close_pool(&pool->buckets[b].storage);
     }
     free(pool->name);
     pool->name = NULL;
-    set_alive(pool, false);
+    give_destroyed(pool);
     return LULL_OK;
 }
 
@@ -679,54 +670,51 @@ void lull__buffer_pools_finish(lull_heap *heap)
 
 /* ---- counters ---- */
 
-/* The sum of what the buckets counted. */
-static lull_pool_stats sum_buckets(const lull_buffer_pool *pool)
+/* Adds what one bucket counted. */
+static void add_bucket(const struct bucket *bucket, size_t bytes, lull_buffer_pool_stats *stats)
 {
-    lull_pool_stats sum = {0};
+    lull_pool *buffers = open_pool(&bucket->buffers), *storage = open_pool(&bucket->storage);
+    lull_pool_stats one;
 
-    for (uint32_t b = 0; b < LULL__BUCKETS; b++) {
-        lull_pool *bucket = bucket_pool(pool, b);
-        lull_pool_stats one;
-        if (bucket != NULL && lull_pool_stats_read(bucket, &one) == LULL_OK) {
-            sum.gets += one.gets;
-            sum.hits += one.hits;
-            sum.puts += one.puts;
-            sum.drops += one.drops;
-            sum.idle += one.idle;
-        }
+    if (buffers != NULL && lull_pool_stats_read(buffers, &one) == LULL_OK) {
+        stats->gets += one.gets;
+        stats->hits += one.hits;
+        stats->misses += one.misses;
+        stats->puts += one.puts;
+        stats->drops += one.drops;
+        stats->idle += one.idle;
+        stats->idle_bytes += one.idle * bytes;
     }
-    return sum;
+    if (storage != NULL && lull_pool_stats_read(storage, &one) == LULL_OK) {
+        stats->growth_hits += one.hits;
+        stats->idle_bytes += one.idle * bytes;
+    }
 }
 
-/* What buffers that grow got of the buckets and put there is taken off again: it is not the
- * program's. What they got and did not put is dropped. */
 int lull_buffer_pool_stats_read(lull_buffer_pool *pool, lull_buffer_pool_stats *stats)
 {
     if (pool == NULL || stats == NULL) {
         return lull__fail(LULL_E_INVALID,
                           "lull_buffer_pool_stats_read wants a pool and a place to write");
     }
-    uint64_t extra_gets = read_counter(&pool->extra_gets);
-    uint64_t growth_hits = read_counter(&pool->growth_hits);
-    uint64_t growth_puts = read_counter(&pool->growth_puts);
+    if (pool->name == NULL) {
+        fail_destroyed();
+        return LULL_E_STATE;
+    }
     uint64_t dropped = read_counter(&pool->dropped);
-    lull_pool_stats sum = sum_buckets(pool);
-    uint64_t gets = sum.gets - extra_gets + read_counter(&pool->unpooled);
-    uint64_t hits = sum.hits - growth_hits;
     uint32_t usual = atomic_load_explicit(&pool->usual, memory_order_relaxed);
     uint32_t ceiling = atomic_load_explicit(&pool->ceiling, memory_order_relaxed);
-
     *stats = (lull_buffer_pool_stats){
-        .gets = gets,
-        .hits = hits,
-        .misses = gets - hits,
-        .puts = sum.puts - growth_puts + dropped,
-        .drops = sum.drops + dropped + growth_hits - growth_puts,
+        .puts = dropped,
+        .drops = dropped,
         .oversize = read_counter(&pool->oversize),
-        .idle = sum.idle,
+        .growths = read_counter(&pool->growths),
         .calibrations = read_counter(&pool->calibrations),
         .default_bytes = lull__bucket_bytes(usual),
         .ceiling_bytes = lull__bucket_bytes(ceiling),
     };
+    for (uint32_t b = 0; b < LULL__BUCKETS; b++) {
+        add_bucket(&pool->buckets[b], lull__bucket_bytes(b), stats);
+    }
     return LULL_OK;
 }

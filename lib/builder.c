@@ -1,7 +1,7 @@
 /* builder.c -- string builders: buffers with room for a NUL, and an error that sticks.
  *
- * .inv.builder.nul: length < capacity, so that the NUL can be set whenever someone looks: a buffer is
- *   never made without room, and each append asks for one byte more than it uses. */
+ * .inv.builder.nul: while it is out, length < capacity, so that the NUL can be set whenever someone
+ *   looks: a buffer is never given out without room, and each append leaves a byte. */
 #include <lull/builder.h>
 
 #include <stdio.h>
@@ -59,7 +59,10 @@ lull_builder *lull_builder_get(lull_thread *t, lull_builder_pool *pool)
 
 void lull_builder_put(lull_thread *t, lull_builder_pool *pool, lull_builder *builder)
 {
-    lull_buffer_put(t, buffers_of(pool), builder != NULL ? &builder->buffer : NULL);
+    if (builder != NULL) {
+        builder->buffer.error = LULL_OK;
+        lull_buffer_put(t, buffers_of(pool), &builder->buffer);
+    }
 }
 
 /* ---- appending ---- */
@@ -76,10 +79,18 @@ static int stick(lull_builder *builder, int status)
     return status;
 }
 
-/* Whether it may be appended to. */
+static LULL__NOINLINE int fail_put(const lull_builder *builder)
+{
+    return lull__fail(LULL_E_STATE, "the builder %p was put back", (const void *)builder);
+}
+
+/* Whether it may be appended to. What was put back is not to be touched: nothing sticks to it. */
 static int check(const lull_builder *builder)
 {
-    return LULL__LIKELY(builder != NULL) ? builder->buffer.error : fail_null("builder");
+    if (LULL__UNLIKELY(builder == NULL)) {
+        return fail_null("builder");
+    }
+    return LULL__LIKELY(builder->buffer.pool != NULL) ? builder->buffer.error : fail_put(builder);
 }
 
 int lull_builder_append(lull_thread *t, lull_builder *builder, const void *bytes, size_t count)
@@ -200,7 +211,7 @@ static bool has_result(const lull_builder *builder)
 {
     int status = check(builder);
 
-    if (builder != NULL && status != LULL_OK) {
+    if (status != LULL_OK && builder != NULL && builder->buffer.pool != NULL) {
         lull__fail(status, "an append to the builder failed: %s", lull_strerror(status));
     }
     return status == LULL_OK;

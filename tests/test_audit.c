@@ -649,7 +649,7 @@ START_TEST(a_double_put_of_a_buffer_is_found)
     lull_buffer_pool *buffers = lull_buffer_pool_create(heap, NULL);
     lull_buffer *buffer = lull_buffer_get_sized(self, buffers, 100);
     root[0] = buffer;
-    lull_buffer_reserve(self, buffer, 10000); /* into another of its pools */
+    lull_buffer_reserve(self, buffer, 10000); /* with storage of another pool */
     root[0] = NULL;
     lull_buffer_put(self, buffers, buffer);
     nothing_was_seen();

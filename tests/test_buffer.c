@@ -68,43 +68,47 @@ START_TEST(the_options_are_kept)
 }
 END_TEST
 
-/* Each bucket in use is a pool of the heap with a name of its own, until the pool is destroyed. */
+/* Each bucket in use is a pool of the heap, and what was grown into, until the pool is destroyed. */
 START_TEST(buckets_are_pools_of_the_heap)
 {
     lull_buffer_put(t, pool, get(0));
     lull_buffer_put(t, pool, get(1000));
-    ck_assert_ptr_nonnull(heap->pools[0]);
-    ck_assert_ptr_nonnull(heap->pools[1]);
-    ck_assert_ptr_null(heap->pools[2]);
+    use(300);
     ck_assert_str_eq(lull_pool_name(heap->pools[0]), "bodies/64");
     ck_assert_str_eq(lull_pool_name(heap->pools[1]), "bodies/1024");
+    ck_assert_str_eq(lull_pool_name(heap->pools[2]), "bodies/+512");
+    ck_assert_ptr_null(heap->pools[3]);
     ck_assert_int_eq(lull_buffer_pool_destroy(pool), LULL_OK);
-    ck_assert_ptr_null(heap->pools[0]);
-    ck_assert_ptr_null(heap->pools[1]);
-    ck_assert_ptr_eq(new_pool(0, 0, 0), pool); /* and its memory is used again */
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_null(heap->pools[i]);
+    }
+    ck_assert_int_eq(lull_buffer_pool_destroy(pool), LULL_E_STATE);
+    ck_assert_int_eq(lull_buffer_pool_stats_read(pool, &(lull_buffer_pool_stats){0}), LULL_E_STATE);
+    ck_assert_ptr_eq(new_pool(0, 0, 0), pool); /* its memory is used again */
     ck_assert_uint_eq(stats_of(pool).gets, 0);
     use(1);
+    ck_assert_uint_eq(stats_of(pool).gets, 1);
 }
 END_TEST
 
-/* Where a heap has no more pools, a get fails and a put drops; both say so. */
+/* Where a heap has no more pools, what needs a new bucket fails, and nothing is lost. */
 START_TEST(no_more_pools)
 {
     lull_pool_options options = {.struct_size = sizeof options,
                                  .type = lull_type_leaf(heap, "item", 16)};
     lull_buffer *b = get(64);
-
     lull_pool *last = NULL;
+
     for (lull_pool *p; (p = lull_pool_create(heap, &options)) != NULL;) {
         last = p;
     }
     ck_assert_ptr_null(lull_buffer_get_sized(t, pool, 100));
     ck_assert_int_eq(lull_error(), LULL_E_LIMIT);
-    root[0] = b;
-    ck_assert_int_eq(lull_buffer_reserve(t, b, 200), LULL_OK);
+    append(b, "text");
+    ck_assert_int_eq(lull_buffer_reserve(t, b, 200), LULL_E_LIMIT);
+    ck_assert_mem_eq(b->data, "text", 4);
     lull_buffer_put(t, pool, b);
-    ck_assert_uint_eq(stats_of(pool).drops, 1);
-    ck_assert_uint_eq(stats_of(pool).oversize, 0);
+    ck_assert_uint_eq(stats_of(pool).idle, 1);
     lull_pool_destroy(last);
     ck_assert_ptr_nonnull(lull_buffer_get_sized(t, pool, 100));
 }
@@ -119,36 +123,17 @@ START_TEST(what_was_put_comes_again_and_is_empty)
 
     append(b, "something");
     lull_buffer_put(t, pool, b);
+    ck_assert_ptr_ne(get(100), b);
     ck_assert_ptr_ne(get(1025), b);
     ck_assert_ptr_eq(get(513), b);
     ck_assert_ptr_eq(b->data, data);
     ck_assert_uint_eq(b->capacity, 1024);
-    ck_assert_uint_eq(b->length, 0);
     lull_buffer_pool_stats s = stats_of(pool);
-    ck_assert_uint_eq(s.gets, 3);
+    ck_assert_uint_eq(s.gets, 4);
     ck_assert_uint_eq(s.hits, 1);
+    ck_assert_uint_eq(s.misses, 3);
     ck_assert_uint_eq(s.puts, 1);
-}
-END_TEST
-
-/* What lies idle is used before more is made, where it is no larger than what is kept. */
-START_TEST(a_larger_one_will_do)
-{
-    lull_buffer *b = get(1000), *larger = get(5000), *most = get(100000);
-
-    lull_buffer_put(t, pool, larger);
-    lull_buffer_put(t, pool, b);
-    lull_buffer_put(t, pool, most);
-    ck_assert_ptr_eq(get(100), b);
-    ck_assert_ptr_eq(get(100), larger);
-    lull_buffer_pool_stats s = stats_of(pool);
-    ck_assert_uint_eq(s.gets, 5);
-    ck_assert_uint_eq(s.hits, 2);
-    pool = new_pool(0, 1024, 0);
-    b = lull_buffer_get_sized(t, pool, 2000);
-    lull_buffer_put(t, pool, b);
-    ck_assert_uint_eq(stats_of(pool).oversize, 1);
-    ck_assert_ptr_ne(get(0), b);
+    ck_assert_uint_eq(s.idle, 0);
 }
 END_TEST
 
@@ -163,12 +148,12 @@ START_TEST(sizes_beyond_reason)
     lull_buffer_pool_stats s = stats_of(pool);
     ck_assert_uint_eq(s.misses, 1);
     ck_assert_uint_eq(s.oversize, 1);
-    ck_assert_uint_eq(s.idle, 0);
+    ck_assert_uint_eq(s.idle_bytes, 64);
     ck_assert_ptr_null(lull_buffer_get_sized(t, pool, SIZE_MAX));
     ck_assert_int_eq(lull_error(), LULL_E_SIZE);
     ck_assert_ptr_null(lull_buffer_get_sized(t, pool, (size_t)PTRDIFF_MAX / 2));
     ck_assert_int_eq(lull_error(), LULL_E_LIMIT); /* no size to refuse, but not to be had */
-    stats_of(pool);
+    ck_assert_uint_eq(stats_of(pool).idle, 1);
 }
 END_TEST
 
@@ -203,6 +188,7 @@ START_TEST(a_wrong_put_is_refused)
     ck_assert_uint_eq(stats_of(pool).puts, 1);
     ck_assert_uint_eq(stats_of(pool).idle, 1);
     ck_assert_int_eq(lull_buffer_reserve(t, b, 100), LULL_E_STATE);
+    ck_assert_int_eq(lull_buffer_append(t, b, "late", 4), LULL_E_STATE);
     ck_assert_ptr_eq(get(0), b);
     ck_assert_ptr_ne(get(0), b);
 }
@@ -226,6 +212,8 @@ START_TEST(out_when_the_pool_is_destroyed)
     lull_buffer_put(t, pool, b);
     ck_assert_int_eq(lull_error(), LULL_E_STATE);
     ck_assert_ptr_null(lull_buffer_get(t, pool));
+    ck_assert_int_eq(lull_error(), LULL_E_STATE);
+    ck_assert_ptr_null(lull_buffer_get_sized(t, pool, (size_t)64 << 20));
     ck_assert_int_eq(lull_error(), LULL_E_STATE);
 }
 END_TEST
@@ -372,28 +360,35 @@ START_TEST(it_appends_to_itself)
 }
 END_TEST
 
-/* What grows takes the storage of an idle one, and leaves it its own. */
-START_TEST(growth_changes_places_with_an_idle_one)
+/* What one buffer grew into serves the next that grows; each goes home with what it was made with. */
+START_TEST(growth_is_used_again)
 {
-    lull_buffer *large = get(256), *small = get(64);
-    char *large_data = large->data, *small_data = small->data;
+    lull_buffer *b = get(64), *other = get(64);
+    char *home = b->data;
 
-    root[0] = small;
-    lull_buffer_put(t, pool, large);
-    append(small, "text");
-    ck_assert_int_eq(lull_buffer_reserve(t, small, 200), LULL_OK);
-    ck_assert_ptr_eq(small->data, large_data);
-    ck_assert_uint_eq(small->capacity, 256);
-    ck_assert_mem_eq(small->data, "text", 4);
-    ck_assert_uint_eq(stats_of(pool).idle, 1);
-    ck_assert_ptr_eq(get(64), large);
-    ck_assert_ptr_eq(large->data, small_data);
-    ck_assert_uint_eq(large->capacity, 64);
+    root[0] = b;
+    root[1] = other;
+    append(b, "text");
+    ck_assert_int_eq(lull_buffer_reserve(t, b, 200), LULL_OK);
+    ck_assert_uint_eq(b->capacity, 256);
+    ck_assert_mem_eq(b->data, "text", 4);
+    char *grown = b->data;
+    ck_assert_int_eq(lull_buffer_reserve(t, b, 2000), LULL_OK); /* leaves it */
+    ck_assert_uint_eq(stats_of(pool).idle_bytes, 256);
+    ck_assert_int_eq(lull_buffer_reserve(t, other, 250), LULL_OK);
+    ck_assert_ptr_eq(other->data, grown);
+    lull_buffer_put(t, pool, b);
+    lull_buffer_put(t, pool, other);
     lull_buffer_pool_stats s = stats_of(pool);
-    ck_assert_uint_eq(s.gets, 3);
-    ck_assert_uint_eq(s.hits, 1);
-    ck_assert_uint_eq(s.puts, 1);
-    ck_assert_uint_eq(s.drops, 0);
+    ck_assert_uint_eq(s.growths, 3);
+    ck_assert_uint_eq(s.growth_hits, 1);
+    ck_assert_uint_eq(s.idle, 2);
+    ck_assert_uint_eq(s.idle_bytes, 64 + 64 + 256 + 2048);
+    ck_assert_uint_eq(s.drops + s.oversize, 0);
+    ck_assert_ptr_eq(get(64), other);
+    ck_assert_ptr_eq(get(64), b);
+    ck_assert_ptr_eq(b->data, home);
+    ck_assert_uint_eq(b->capacity, 64);
 }
 END_TEST
 
@@ -428,8 +423,8 @@ END_TEST
 
 START_TEST(sizes_follow_the_traffic)
 {
-    pool = new_pool(0, 0, 100);
-    for (int i = 0; i < 99; i++) {
+    pool = new_pool(0, 0, 100); /* that is 128 */
+    for (int i = 0; i < 127; i++) {
         use(1000);
     }
     ck_assert_uint_eq(stats_of(pool).calibrations, 0);
@@ -439,18 +434,19 @@ START_TEST(sizes_follow_the_traffic)
     ck_assert_uint_eq(s.default_bytes, 1024);
     ck_assert_uint_eq(s.ceiling_bytes, 1024);
     ck_assert_uint_eq(get(0)->capacity, 1024);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 256; i++) {
         use(60000);
     }
     s = stats_of(pool);
+    ck_assert_uint_eq(s.calibrations, 3);
     ck_assert_uint_eq(s.default_bytes, 65536); /* up */
     ck_assert_uint_eq(s.ceiling_bytes, 65536);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 256; i++) {
         use(100);
     }
     ck_assert_uint_eq(stats_of(pool).default_bytes, 128); /* down, the ceiling later */
     ck_assert_uint_eq(stats_of(pool).ceiling_bytes, 65536);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 384; i++) {
         use(100);
     }
     s = stats_of(pool);
@@ -462,49 +458,54 @@ END_TEST
 
 START_TEST(what_grew_beyond_the_ceiling_is_dropped)
 {
-    pool = new_pool(0, 0, 100);
-    for (int i = 0; i < 100; i++) {
+    pool = new_pool(0, 0, 128);
+    for (int i = 0; i < 128; i++) {
         use(200);
     }
     ck_assert_uint_eq(stats_of(pool).ceiling_bytes, 256);
+    lull_buffer_put(t, pool, get(0));
     lull_buffer_pool_stats before = stats_of(pool);
-    use(257);
+    use(257); /* it loses what it grew into, and stays */
     lull_buffer_pool_stats s = stats_of(pool);
-    ck_assert_uint_eq(s.oversize, 1);
-    ck_assert_uint_eq(s.drops, 1);
-    ck_assert_uint_eq(s.puts, before.puts + 1);
-    for (int i = 0; i < 99; i++) { /* not common enough to be kept */
+    ck_assert_uint_eq(s.oversize, before.oversize + 1);
+    ck_assert_uint_eq(s.drops, before.drops);
+    ck_assert_uint_eq(s.idle_bytes, before.idle_bytes);
+    lull_buffer_put(t, pool, get(257)); /* made so large, it goes itself */
+    s = stats_of(pool);
+    ck_assert_uint_eq(s.oversize, before.oversize + 2);
+    ck_assert_uint_eq(s.drops, before.drops + 1);
+    ck_assert_uint_eq(s.puts, before.puts + 2);
+    for (int i = 0; i < 128; i++) { /* not common enough to be kept */
         use(200);
     }
     ck_assert_uint_eq(stats_of(pool).calibrations, 2);
     ck_assert_uint_eq(stats_of(pool).ceiling_bytes, 256);
-    ck_assert_uint_eq(stats_of(pool).oversize, 1);
 }
 END_TEST
 
 START_TEST(the_program_s_maximum_holds)
 {
-    pool = new_pool(0, 1024, 10);
-    for (int i = 0; i < 30; i++) {
+    pool = new_pool(0, 1024, 16);
+    for (int i = 0; i < 48; i++) {
         use(5000);
     }
     lull_buffer_pool_stats s = stats_of(pool);
     ck_assert_uint_eq(s.calibrations, 3);
     ck_assert_uint_eq(s.default_bytes, 1024);
     ck_assert_uint_eq(s.ceiling_bytes, 1024);
-    ck_assert_uint_eq(s.oversize, 30);
+    ck_assert_uint_eq(s.oversize, 48);
 }
 END_TEST
 
 /* What counts is the most that a buffer held while it was out; one that was not used does not. */
 START_TEST(what_is_counted)
 {
-    pool = new_pool(0, 0, 10);
-    for (int i = 0; i < 20; i++) {
+    pool = new_pool(0, 0, 16);
+    for (int i = 0; i < 64; i++) {
         lull_buffer_put(t, pool, get(0));
     }
     ck_assert_uint_eq(stats_of(pool).calibrations, 0);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 16; i++) {
         lull_buffer *b = get(0);
         root[0] = b;
         ck_assert_int_eq(lull_buffer_reserve(t, b, 500), LULL_OK);
@@ -516,6 +517,38 @@ START_TEST(what_is_counted)
     }
     ck_assert_uint_eq(stats_of(pool).calibrations, 1);
     ck_assert_uint_eq(stats_of(pool).default_bytes, 512);
+}
+END_TEST
+
+/* One thread after the other: what they counted is put together, and each is heard. */
+static void *use_once(void *arg)
+{
+    lull_thread *self = lull_attach(heap, LULL_STACK_CONSERVATIVE);
+    lull_buffer *b = lull_buffer_get(self, pool);
+
+    ensure(lull_buffer_reserve(self, b, (size_t)arg) == LULL_OK, "%s", lull_error_message());
+    b->length = (size_t)arg;
+    lull_buffer_put(self, pool, b);
+    lull_detach(self);
+    return NULL;
+}
+
+START_TEST(all_threads_are_counted)
+{
+    pthread_t thread;
+
+    pool = new_pool(0, 0, 8);
+    for (int i = 0; i < 40; i++) {
+        ck_assert_int_eq(pthread_create(&thread, NULL, use_once, (void *)3000), 0);
+        lull_blocking_begin(t);
+        pthread_join(thread, NULL);
+        lull_blocking_end(t);
+    }
+    for (int i = 0; i < 8; i++) {
+        use(50);
+    }
+    ck_assert_uint_eq(stats_of(pool).calibrations, 1);
+    ck_assert_uint_eq(stats_of(pool).default_bytes, 4096); /* 40 of them to 8 */
 }
 END_TEST
 
@@ -615,8 +648,8 @@ static void trace_gate(lull_tracer *tracer, const void *object, size_t size, voi
     lull_trace(tracer, *(void *const *)object);
 }
 
-/* While the collector marks, and has been at the buffer already, it grows: what it grows into was
- * made before the cycle, and only the idle buffer's header led there. */
+/* A buffer that is made while the collector marks, which no marker will look at, grows: into storage
+ * from before the cycle, to which only another buffer led that no marker has seen. */
 START_TEST(growth_in_the_middle_of_a_cycle)
 {
     lull_options options = support_options();
@@ -626,19 +659,22 @@ START_TEST(growth_in_the_middle_of_a_cycle)
     options.debug = LULL_DEBUG_SCRIBBLE;
     set_up_with(options);
     pool = new_pool(0, 0, SIZE_MAX);
-    lull_buffer *b = get(64), *idle = get(128);
-    char *small = b->data;
-    root[0] = b;
-    append(b, "text");
+    lull_buffer *other = get(64);
+    root[0] = other;
+    ck_assert_int_eq(lull_buffer_reserve(t, other, 100), LULL_OK);
+    char *large = other->data;
     void **gate = lull_alloc(t, lull_type_custom(heap, "gate", sizeof(void *), trace_gate, NULL));
     root[1] = gate;
-    lull_store(t, gate, idle); /* marked when the gate opens, and not before */
-    char *large = idle->data;
+    root[0] = NULL;
+    lull_store(t, gate, other); /* marked when the gate opens, and not before */
     ck_assert(lull__collector_ask(heap, LULL__REASON_FORCED));
     while (!atomic_load(&reached)) {
         lull_safepoint(t);
     }
-    lull_buffer_put(t, pool, idle);
+    lull_buffer *b = get(64);
+    lull_store(t, &root[0], b);
+    append(b, "text");
+    lull_buffer_put(t, pool, other);
     ck_assert_int_eq(lull_buffer_reserve(t, b, 100), LULL_OK);
     ck_assert_ptr_eq(b->data, large);
     uint64_t cycles = heap->cycles;
@@ -647,11 +683,10 @@ START_TEST(growth_in_the_middle_of_a_cycle)
         lull_safepoint(t);
         sched_yield();
     }
-    ck_assert(alive(b->data));
-    ck_assert_mem_eq(b->data, "text", 4);
-    ck_assert_ptr_eq(get(64), idle);
-    ck_assert_ptr_eq(idle->data, small);
-    ck_assert(alive(small));
+    ck_assert(alive(large));
+    ck_assert_mem_eq(large, "text", 4);
+    lull_buffer_put(t, pool, b);
+    ck_assert(alive(b->data)); /* its home */
 }
 END_TEST
 
@@ -711,7 +746,6 @@ int main(void)
     tcase_add_test(tests, buckets_are_pools_of_the_heap);
     tcase_add_test(tests, no_more_pools);
     tcase_add_test(tests, what_was_put_comes_again_and_is_empty);
-    tcase_add_test(tests, a_larger_one_will_do);
     tcase_add_test(tests, sizes_beyond_reason);
     tcase_add_test(tests, null_is_no_pool_and_no_buffer);
     add_misuse(tests);
@@ -719,12 +753,13 @@ int main(void)
     tcase_add_test(tests, room_to_write);
     tcase_add_test(tests, beyond_the_last_bucket);
     tcase_add_test(tests, it_appends_to_itself);
-    tcase_add_test(tests, growth_changes_places_with_an_idle_one);
+    tcase_add_test(tests, growth_is_used_again);
     tcase_add_test(tests, steady_growth_allocates_nothing);
     tcase_add_test(tests, sizes_follow_the_traffic);
     tcase_add_test(tests, what_grew_beyond_the_ceiling_is_dropped);
     tcase_add_test(tests, the_program_s_maximum_holds);
     tcase_add_test(tests, what_is_counted);
+    tcase_add_test(tests, all_threads_are_counted);
     tcase_add_test(tests, a_pool_that_is_not_to_calibrate_does_not);
     tcase_add_test(tests, the_storage_lives_with_the_buffer);
     tcase_add_test(tests, idle_buffers_go);

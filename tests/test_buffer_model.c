@@ -129,7 +129,7 @@ START_TEST(it_does_what_arrays_do)
     options.heap_min = 256 << 10;
     options.debug = LULL_DEBUG_SCRIBBLE | LULL_DEBUG_VERIFY;
     set_up_with(options);
-    pool = new_pool(0, 0, 200);
+    pool = new_pool(0, 0, 64);
     for (uint64_t seed = 1; seed <= support_rounds(3); seed++) {
         play_model(seed);
     }

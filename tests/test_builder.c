@@ -77,6 +77,19 @@ START_TEST(pools_of_builders)
 }
 END_TEST
 
+START_TEST(a_builder_that_was_put_back)
+{
+    lull_builder_put(t, pool, b);
+    ck_assert_ptr_null(lull_builder_view(b));
+    ck_assert_int_eq(lull_error(), LULL_E_STATE);
+    ck_assert_ptr_null(lull_builder_copy(t, b));
+    ck_assert_int_eq(lull_builder_append_char(t, b, 'x'), LULL_E_STATE);
+    ck_assert_int_eq(lull_builder_printf(t, b, "x"), LULL_E_STATE);
+    ck_assert_ptr_eq(lull_builder_get(t, pool), b);
+    CHECK_TEXT("");
+}
+END_TEST
+
 START_TEST(put_clears)
 {
     lull_builder_append_string(t, b, "text");
@@ -95,8 +108,8 @@ END_TEST
 /* Sizes follow what was built. */
 START_TEST(pools_of_builders_calibrate)
 {
-    open_pool(20);
-    for (int i = 0; i < 20; i++) {
+    open_pool(16);
+    for (int i = 0; i < 16; i++) {
         lull_builder_printf(t, b, "%1000d", i);
         lull_builder_put(t, pool, b);
         root[0] = b = lull_builder_get(t, pool);
@@ -409,6 +422,9 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up_builder, tear_down);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, pools_of_builders);
+    if (!LULL__DEBUG) { /* asserted otherwise */
+        tcase_add_test(tests, a_builder_that_was_put_back);
+    }
     tcase_add_test(tests, put_clears);
     tcase_add_test(tests, pools_of_builders_calibrate);
     tcase_add_test(tests, each_way_to_append);

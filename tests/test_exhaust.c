@@ -139,6 +139,50 @@ static void use_pool(lull_heap *heap, lull_thread *t, const lull_type *type)
     ensure(lull_pool_destroy(pool) == LULL_OK, "%s", lull_error_message());
 }
 
+#define PAIR_PARTS(PART) PART(lull_buffer, body) PART(lull_builder, log)
+LULL_COMPOSED(pair, PAIR_PARTS)
+
+/* Things of a buffer and a builder that grow as far as there is memory. */
+static void use_pairs(lull_thread *t, struct pair_pool *pairs)
+{
+    struct pair *pair[50] = {NULL};
+
+    for (size_t i = 0; i < 50; i++) {
+        pair[i] = got(pair_get(t, pairs));
+        for (size_t k = 0; pair[i] != NULL && k < 20 * i; k++) {
+            size_t length = pair[i]->body->length;
+            int status = lull_buffer_append(t, pair[i]->body, "0123456789", 10);
+            ensure(status == LULL_OK || pair[i]->body->length == length, "%d", status);
+            got(status == LULL_OK ? pair[i] : NULL);
+            lull_builder_append_uint(t, pair[i]->log, k);
+        }
+        if (pair[i] != NULL) {
+            got(lull_builder_copy(t, pair[i]->log));
+        }
+    }
+    for (size_t i = 0; i < 50; i++) {
+        pair_put(t, pairs, pair[i]);
+    }
+}
+
+static void use_composed(lull_heap *heap, lull_thread *t)
+{
+    lull_buffer_pool_options options = {.struct_size = sizeof options, .calibration_puts = 20};
+    struct pair_pool pairs = {.body = got(lull_buffer_pool_create(heap, &options)),
+                              .log = got(lull_builder_pool_create(heap, &options))};
+
+    if (pairs.body != NULL && pairs.log != NULL) {
+        int status = pair_pool_open(&pairs, heap, "pairs");
+        if (got(status == LULL_OK ? &pairs : NULL) != NULL) {
+            use_pairs(t, &pairs);
+            use_pairs(t, &pairs);
+            ensure(pair_pool_close(&pairs) == LULL_OK, "%s", lull_error_message());
+        }
+    }
+    lull_buffer_pool_destroy(pairs.body);
+    lull_builder_pool_destroy(pairs.log);
+}
+
 static void use(lull_heap *heap)
 {
     static uintptr_t globals[4];
@@ -155,6 +199,7 @@ static void use(lull_heap *heap)
         use_weak_things(t, type);
         use_pool(heap, t, type);
     }
+    use_composed(heap, t);
     ensure(lull_detach(t) == LULL_OK, "%s", lull_error_message());
 }
 
