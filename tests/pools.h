@@ -82,7 +82,7 @@ static inline lull_pool_stats stats_of(lull_pool *p)
 
     ck_assert_int_eq(lull_pool_stats_read(p, &s), LULL_OK);
     ck_assert_uint_eq(s.gets, s.hits + s.misses);
-    ck_assert_uint_eq(s.idle, s.puts - s.hits - s.drops);
+    ck_assert_uint_eq(s.idle, s.filled + s.puts - s.hits - s.drops);
     return s;
 }
 
