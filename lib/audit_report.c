@@ -63,7 +63,8 @@ void lull__finding_begin(struct lull__finding *finding, lull_pool_misuse misuse,
     snprintf(finding->pool, sizeof finding->pool, "%s", pool->name);
 }
 
-static size_t add(char *text, size_t room, size_t length, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static size_t add(char *text, size_t room, size_t length,
+                                                         const char *format, va_list arguments)
 {
     int more = vsnprintf(text + length, room - length, format, arguments);
     return lull__min(length + (size_t)lull__max(more, 0), room - 1);
