@@ -179,6 +179,13 @@ static void *make_buffer(lull_thread *t, void *bytes)
     return home != NULL ? buffer : NULL;
 }
 
+/* With its home, which is all that an idle one has. */
+static size_t buffer_bytes(const void *object, void *bytes)
+{
+    (void)object;
+    return sizeof(lull_buffer) + bytes_of_arg(bytes);
+}
+
 /* A pool of a bucket, or NULL where it is not open. */
 LULL__INLINE lull_pool *open_pool(const _Atomic(lull_pool *) *place)
 {
@@ -196,6 +203,7 @@ static LULL__NOINLINE lull_pool *open_bucket(lull_buffer_pool *pool, uint32_t bu
     lull_pool_options options = {.struct_size = sizeof options,
                                  .name = name,
                                  .make = buffers ? make_buffer : make_storage,
+                                 .size = buffers ? buffer_bytes : NULL,
                                  .arg = (void *)(uintptr_t)lull__bucket_bytes(bucket)};
 
     if (pool->name == NULL) {

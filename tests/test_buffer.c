@@ -77,6 +77,13 @@ START_TEST(buckets_are_pools_of_the_heap)
     ck_assert_str_eq(lull_pool_name(heap->pools[0]), "bodies/64");
     ck_assert_str_eq(lull_pool_name(heap->pools[1]), "bodies/1024");
     ck_assert_str_eq(lull_pool_name(heap->pools[2]), "bodies/+512");
+    collect(); /* what threads keep goes to the depot: there it is measured */
+    for (int i = 0; i < 3; i++) {
+        lull_pool_stats s;
+        ck_assert_int_eq(lull_pool_stats_read(heap->pools[i], &s), LULL_OK);
+        ck_assert_uint_eq(s.idle, 1);
+        ck_assert_uint_ge(s.idle_bytes, i == 0 ? 64 + sizeof(lull_buffer) : i == 1 ? 1024 : 512);
+    }
     ck_assert_ptr_null(heap->pools[3]);
     ck_assert_int_eq(lull_buffer_pool_destroy(pool), LULL_OK);
     for (int i = 0; i < 3; i++) {
