@@ -34,7 +34,15 @@ void lull__collector_fork_child(lull_heap *heap)
     atomic_store_explicit(&heap->collector.waiting, 0, memory_order_relaxed);
     heap->collector.ended = heap->collector.begun;
     atomic_store_explicit(&heap->collector.wanted, false, memory_order_relaxed);
+    pthread_mutex_init(&heap->turn_lock, NULL); /* who had it waited for the fork */
     lull__collector_init(heap);
+}
+
+void lull__collector_lock(lull_heap *heap)
+{
+    pthread_mutex_lock(&heap->turn_lock);
+    pthread_mutex_lock(&heap->cycle_lock);
+    pthread_mutex_unlock(&heap->turn_lock);
 }
 
 static void run_cycle(lull_heap *heap)
@@ -45,7 +53,7 @@ static void run_cycle(lull_heap *heap)
     c->begun++;
     c->reason = LULL__REASON_TRIGGER;
     pthread_mutex_unlock(&c->lock);
-    pthread_mutex_lock(&heap->cycle_lock);
+    lull__collector_lock(heap);
     lull__cycle_concurrent(heap, reason);
     pthread_mutex_unlock(&heap->cycle_lock);
     pthread_mutex_lock(&c->lock);

@@ -14,4 +14,9 @@ bool lull__collector_ask(lull_heap *heap, enum lull__cycle_reason reason);
 /* Waits for a whole cycle that begins after this call. The caller is blocked, or not attached. */
 bool lull__collector_wait(lull_heap *heap, enum lull__cycle_reason reason);
 
+/* Takes cycle_lock, to collect or to fork. Nobody is passed by more than one cycle: who waits has
+ * turn_lock, which a cycle that ends must have for the next one. The caller is blocked, or not
+ * attached. */
+void lull__collector_lock(lull_heap *heap);
+
 #endif

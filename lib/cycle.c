@@ -11,7 +11,7 @@
  * forgotten. */
 static void run_stopped(lull_heap *heap, enum lull__cycle_reason reason)
 {
-    pthread_mutex_lock(&heap->cycle_lock);
+    lull__collector_lock(heap);
     if (reason != LULL__REASON_TRIGGER || lull__cycle_due(heap, 0)) {
         lull__cycle_stop(heap, reason);
     }

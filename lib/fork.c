@@ -46,7 +46,7 @@ void lull__registry_unlock(void)
 
 static void end_cycles(lull_heap *heap)
 {
-    pthread_mutex_lock(&heap->cycle_lock);
+    lull__collector_lock(heap);
     lull__worker_pause(heap);
 }
 

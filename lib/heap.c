@@ -34,6 +34,7 @@ static void init_locks(lull_heap *heap)
     pthread_mutex_init(&heap->types_lock, NULL);
     pthread_mutex_init(&heap->threads_lock, NULL);
     pthread_mutex_init(&heap->cycle_lock, NULL);
+    pthread_mutex_init(&heap->turn_lock, NULL);
     pthread_mutex_init(&heap->pacer_lock, NULL);
     pthread_mutex_init(&heap->large.lock, NULL);
     heap->large.class_index = LULL__CLASSES;
@@ -88,6 +89,7 @@ static void finish_parts(lull_heap *heap)
     pthread_mutex_destroy(&heap->types_lock);
     pthread_mutex_destroy(&heap->threads_lock);
     pthread_mutex_destroy(&heap->cycle_lock);
+    pthread_mutex_destroy(&heap->turn_lock);
     pthread_mutex_destroy(&heap->pacer_lock);
     pthread_mutex_destroy(&heap->large.lock);
     lull__os_unmap(heap, HEAP_BYTES);

@@ -29,9 +29,9 @@
  *                collecting thread, which holds heap->cycle_lock
  *
  * Locks, in the order in which they may be taken:
- *   registry (fork.c) > cycle_lock > worker.lock > threads_lock > roots_lock, types_lock,
- *   finalizers.lock, pacer_lock, pools_lock > a pool's lock > a shard's lock > a ledger's lock,
- *   magazines.lock > a cell's lock > large_lock > pages.lock > span states lock;
+ *   registry (fork.c) > turn_lock > cycle_lock > worker.lock > threads_lock > roots_lock,
+ *   types_lock, finalizers.lock, pacer_lock, pools_lock > a pool's lock > a shard's lock >
+ *   a ledger's lock, magazines.lock > a cell's lock > large_lock > pages.lock > span states lock;
  *   a shard's lock > audit.ledger.lock > roots_lock, finalizers.lock
  *
  * .inv.malloc: a thread held by a signal may have the C library's locks. So nobody whom others
@@ -580,6 +580,7 @@ struct lull_heap {
 
     /* the cycle */
     pthread_mutex_t cycle_lock;  /* held by the thread that collects */
+    pthread_mutex_t turn_lock;   /* held by who waits for that; see lull__collector_lock */
     _Atomic uint64_t cycles;     /* finished */
     uint64_t last_cycle_end_ns;  /* under cycle_lock; the heap's creation before the first */
     struct lull__mark_queue queue;
