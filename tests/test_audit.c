@@ -510,9 +510,13 @@ START_TEST(what_does_not_hold_is_not_reported)
     lull_store(self, &other->next, item);
     put(item);
     put(other);
+    struct item *third = take();
+    lull_store(self, &third->next, item); /* what is put does not count, though it is reached */
+    lull_store(self, &root[3], third);
+    put(third);
     collect();
+    only(LULL_POOL_USE_AFTER_PUT, (uintptr_t)third);
     collect();
-    nothing_was_seen();
     end();
 }
 END_TEST
@@ -647,6 +651,7 @@ START_TEST(a_double_put_of_a_buffer_is_found)
 {
     begin(_i);
     lull_buffer_pool *buffers = lull_buffer_pool_create(heap, NULL);
+    lull_buffer_put(self, buffers, lull_buffer_get_sized(self, buffers, 100));
     lull_buffer *buffer = lull_buffer_get_sized(self, buffers, 100);
     root[0] = buffer;
     lull_buffer_reserve(self, buffer, 10000); /* with storage of another pool */
@@ -1152,6 +1157,42 @@ START_TEST(the_end_finds_what_is_left)
 }
 END_TEST
 
+static PLACE(calling) void leave_it_to_a_finalizer(void)
+{
+    lull_finalizer_set(self, take(), put_back, pool);
+    struct item *holder = lull_alloc(self, item_type);
+    root[0] = holder;
+    lull_store(self, &holder->next, take());
+    lull_finalizer_set(self, holder, put_back, pool);
+    root[0] = NULL;
+}
+
+/* What a finalizer would put back, had it run: it waits to die, or for its finalizer. */
+START_TEST(the_end_leaves_finalizers_what_is_theirs)
+{
+    begin(_i % ALL);
+    leave_it_to_a_finalizer();
+    if (_i >= ALL && _i % ALL != COLLECTING) {
+        collect();
+        ck_assert_uint_eq(lull_finalizers_pending(heap), 2);
+    }
+    lull_detach(self);
+    ck_assert_uint_eq(lull_pool_misuses(heap), 0);
+    lull_heap_destroy(heap);
+    nothing_was_seen();
+}
+END_TEST
+
+/* Parts of what lies in a pool. */
+START_TEST(the_end_leaves_pools_what_is_theirs)
+{
+    begin(_i);
+    parts = pool;
+    use_whole(new_pool((lull_pool_options){.make = make_whole}));
+    end();
+}
+END_TEST
+
 START_TEST(so_does_the_heaps_end)
 {
     begin(_i);
@@ -1275,8 +1316,10 @@ int main(void)
     tcase_add_loop_test(tests, a_callback_holds_it, 0, COLLECTING);
     tcase_add_loop_test(tests, what_does_not_hold_is_not_reported, 0, COLLECTING);
     tcase_add_loop_test(tests, what_is_dropped_is_whole, 0, COLLECTING);
+#ifdef SIGNALS_WAIT /* and the child of a fork may start no thread */
+    tcase_add_test(tests, a_fork_loses_threads);
+#else
     tcase_add_loop_test(tests, a_fork_loses_threads, 0, COLLECTING);
-#ifndef SIGNALS_WAIT
     tcase_add_loop_test(tests, a_put_is_judged_after_a_safepoint, 0, 2 * COLLECTING);
 #endif
     tcase_add_loop_test(all, a_double_put_is_found, 0, ALL);
@@ -1301,6 +1344,8 @@ int main(void)
     tcase_add_loop_test(all, it_writes_nowhere_unasked, 0, ALL);
     tcase_add_loop_test(all, wrong_arguments_are_refused, 0, ALL);
     tcase_add_loop_test(all, the_end_finds_what_is_left, 0, ALL);
+    tcase_add_loop_test(all, the_end_leaves_finalizers_what_is_theirs, 0, 2 * ALL);
+    tcase_add_loop_test(all, the_end_leaves_pools_what_is_theirs, 0, ALL);
     tcase_add_loop_test(all, so_does_the_heaps_end, 0, ALL);
     tcase_add_loop_test(all, without_memory_nothing_is_made_up, 0, ALL);
     srunner_run_all(runner, CK_ENV);
