@@ -87,7 +87,6 @@ static struct lull__custody *take(struct lull__audited *pool, char *object)
 
     if (custody != NULL && custody->pool != pool) {
         custody->pool = pool;
-        custody->bytes = pool->outside_bytes;
     }
     return custody;
 }
@@ -277,7 +276,8 @@ static void restore(struct lull__custody *custody)
     }
 }
 
-void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, const void *site)
+void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, size_t bytes,
+                      const void *site)
 {
     struct lull__audit *audit = &pool->heap->audit;
     const void *caller[LULL_POOL_CALLERS];
@@ -294,6 +294,7 @@ void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, 
     custody = take(pool, base_of(pool, object));
     if (custody != NULL) {
         custody->where = LULL__OUT;
+        custody->bytes = bytes;
         custody->excused = false;
         memcpy(custody->taken_at, caller, sizeof caller);
         memset(custody->put_at, 0, sizeof custody->put_at);

@@ -20,8 +20,7 @@ struct lull__audited {
     const char *name;      /* the pool's */
     const lull_type *type; /* of all its objects; NULL: the program makes them */
     bool clean;            /* LULL_POOL_CLEAN */
-    bool outside;          /* its objects are not the heap's, */
-    size_t outside_bytes;  /* and have so many bytes; 0: not known */
+    bool outside;          /* its objects are not the heap's */
 };
 
 /* A heap's audit. Finish comes when nothing of the heap is used any more. */
@@ -44,8 +43,10 @@ bool lull__audit_receive(lull_thread *t, struct lull__audited *pool, void *objec
 /* After the program's reset, before the pool keeps it: its bytes are poison from here on. */
 void lull__audit_keep(lull_thread *t, struct lull__audited *pool, void *object);
 
-/* An object that the pool kept goes out, as it was put; or one that was just made. */
-void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, const void *site);
+/* An object that the pool kept goes out, as it was put; or one that was just made. bytes: what it has
+ * outside the heap; 0: not known, so it is not poisoned. */
+void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, size_t bytes,
+                      const void *site);
 
 /* An object that was received or kept is the pool's no more; it is again as it was put. Any thread,
  * also inside the library; takes audit->ledger.lock. */

@@ -54,7 +54,7 @@ void lull__finding_begin(struct lull__finding *finding, lull_pool_misuse misuse,
         report->type = type != NULL ? type->name : "";
         lull__walk_layout(pool->heap, slot.base, &report->size);
     } else if (custody != NULL) {
-        report->size = pool->outside_bytes;
+        report->size = custody->bytes;
     }
     if (custody != NULL) {
         memcpy(report->taken_at, custody->taken_at, sizeof report->taken_at);

@@ -663,7 +663,8 @@ void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
     }
     void *object = get(t, pool, m);
     if (LULL__UNLIKELY(pool->audited.on) && object != NULL) {
-        lull__audit_give(t, &pool->audited, object, site);
+        size_t bytes = pool->outside ? lull__pool_own_bytes(pool, object) : 0;
+        lull__audit_give(t, &pool->audited, object, bytes, site);
     }
     return object;
 }

@@ -187,7 +187,6 @@ static void audit(struct lull_pool *pool)
         pool->audited.type = pool->make == NULL && pool->object_bytes == 0 ? pool->type : NULL;
         pool->audited.clean = (pool->flags & LULL_POOL_CLEAN) != 0;
         pool->audited.outside = pool->outside;
-        pool->audited.outside_bytes = pool->outside ? pool->object_bytes : 0;
         lull__audit_open(&pool->audited);
     }
 }
@@ -540,8 +539,6 @@ static int change_size(struct lull_pool *pool, size_t object_bytes)
     pthread_mutex_lock(&pool->lock);
     lull__pool_lock_shards(pool);
     drop_old_size(pool);
-    /* the audit takes no more of an object than any has */
-    pool->audited.outside_bytes = lull__min(pool->audited.outside_bytes, object_bytes);
     /* release: pairs with the acquire in pool.c's lull__pool_make */
     atomic_store_explicit(&pool->object_bytes, object_bytes, memory_order_release);
     atomic_store_explicit(&pool->checked, true, memory_order_relaxed);

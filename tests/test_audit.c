@@ -135,7 +135,7 @@ static lull_pool *new_pool(lull_pool_options options)
 {
     options.struct_size = sizeof options;
     options.name = options.name != NULL ? options.name : "items";
-    options.type = options.type != NULL ? options.type : item_type;
+    options.type = options.type != NULL || options.object_bytes != 0 ? options.type : item_type;
     lull_pool *made = lull_pool_create(heap, &options);
     ensure(made != NULL, "%s", lull_error_message());
     return made;
@@ -951,6 +951,92 @@ START_TEST(what_is_dropped_is_whole)
 }
 END_TEST
 
+/* And for the pool's destroy, which here is told of each object that the pool had. */
+static void destroy_whole(void *object, void *arg)
+{
+    *(unsigned *)arg += ((struct item *)object)->number == 1234;
+}
+
+START_TEST(what_is_destroyed_is_whole)
+{
+    unsigned whole = 0;
+
+    begin(_i);
+    lull_pool *p = new_pool(
+        (lull_pool_options){.destroy = destroy_whole, .arg = &whole, .bounds.max_idle = 2});
+    struct item *item[3];
+    for (int i = 0; i < 3; i++) {
+        root[i] = item[i] = take_from(p);
+        item[i]->number = 1234;
+    }
+    for (int i = 0; i < 3; i++) {
+        put_into(p, item[i]);
+        root[i] = NULL;
+    }
+    ck_assert_uint_eq(whole, 1); /* the third */
+    lull_pool_destroy(p);
+    ck_assert_uint_eq(whole, 3);
+    end();
+}
+END_TEST
+
+/* ---- objects outside the heap ---- */
+
+START_TEST(mistakes_outside_the_heap)
+{
+    begin(_i);
+    lull_pool *out = new_pool((lull_pool_options){.object_bytes = 100});
+    lull_pool *other = new_pool((lull_pool_options){.object_bytes = 100, .name = "others"});
+    struct item *inside = take();
+    char *object = lull_pool_get(self, out);
+    memset(object, 0x11, 100);
+    put_into(other, object);
+    ck_assert_uint_eq(only(LULL_POOL_FOREIGN_PUT, (uintptr_t)object)->size, 100);
+    put_into(out, object + 40);
+    ck_assert_uint_eq(only(LULL_POOL_FOREIGN_PUT, (uintptr_t)object + 40)->offset, 40);
+    put_into(out, inside);
+    only(LULL_POOL_FOREIGN_PUT, (uintptr_t)inside);
+    put_into(out, object);
+    put_into(out, object);
+    only(LULL_POOL_DOUBLE_PUT, (uintptr_t)object);
+    ck_assert_int_eq(object[99], (char)LULL__POISON);
+    object[99] = 0x44; /* in the last, half word */
+    ck_assert_ptr_eq(lull_pool_get(self, out), object);
+    ck_assert_uint_eq(only(LULL_POOL_WRITE_AFTER_PUT, (uintptr_t)object)->offset, 99);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(object[i], 0x11);
+    }
+    put_into(out, object);
+    put(inside);
+    lull_pool_destroy(out);
+    end();
+}
+END_TEST
+
+/* Their addresses come again from malloc; sizes change; some stay out. */
+START_TEST(right_use_outside_the_heap)
+{
+    static char *table[500];
+
+    begin(_i);
+    lull_pool *out = new_pool((lull_pool_options){.object_bytes = 64, .bounds.max_idle = 100});
+    for (size_t round = 0; round < 6; round++) {
+        for (size_t i = 0; i < 500; i++) {
+            table[i] = lull_pool_get(self, out);
+            memset(table[i], (int)i, 40);
+        }
+        lull_pool_resize(out, round % 2 == 0 ? 40 : 64);
+        for (size_t i = round; i < 500; i++) {
+            put_into(out, table[i]);
+        }
+        if (_i != COLLECTING) {
+            collect();
+        }
+    }
+    end();
+}
+END_TEST
+
 /* ---- right programs ---- */
 
 START_TEST(many_objects_come_and_go)
@@ -1336,6 +1422,9 @@ int main(void)
     tcase_add_loop_test(all, a_put_inside_reset_is_found, 0, ALL);
     tcase_add_loop_test(all, a_get_inside_make_is_found, 0, ALL);
     tcase_add_loop_test(all, what_is_got_is_what_was_put, 0, ALL);
+    tcase_add_loop_test(all, what_is_destroyed_is_whole, 0, ALL);
+    tcase_add_loop_test(all, mistakes_outside_the_heap, 0, ALL);
+    tcase_add_loop_test(all, right_use_outside_the_heap, 0, ALL);
     tcase_add_loop_test(all, many_objects_come_and_go, 0, ALL);
     tcase_add_loop_test(all, objects_move_between_threads, 0, COLLECTING);
     tcase_add_loop_test(all, a_pool_may_go_with_objects_out, 0, ALL);
