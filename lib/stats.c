@@ -1,13 +1,15 @@
 /* stats.c -- what the heap's stream of events says, for the program: statistics, receivers.
  *
  * Nothing is counted here: every figure is a counter or histogram of event.def, or follows from
- * some. No lock is taken for reading, so a reader never waits, and nobody waits for it. */
+ * some; or is a sum over the pools, which count by themselves (pool_stats.c). But for that sum, which
+ * takes pools_lock, no lock is taken for reading. */
 #include <string.h>
 
 #include "error.h"
 #include "event.h"
 #include "heap.h"
 #include "os.h"
+#include "pool.h"
 #include "size_class.h"
 #include "thread.h"
 
@@ -94,6 +96,19 @@ static void read_classes(const struct lull__events *events, lull_stats *s)
     }
 }
 
+static void read_pools(lull_heap *heap, lull_stats *s)
+{
+    struct lull__pools_sum sum = lull__pools_sum(heap);
+
+    s->pools = sum.pools;
+    s->pool_gets = sum.gets;
+    s->pool_hits = sum.hits;
+    s->pool_puts = sum.puts;
+    s->pool_drops = sum.drops;
+    s->pool_idle = sum.idle;
+    s->pool_idle_bytes = sum.idle_bytes;
+}
+
 int lull_stats_read(lull_heap *heap, lull_stats *stats)
 {
     int status = check_heap(heap);
@@ -113,6 +128,7 @@ int lull_stats_read(lull_heap *heap, lull_stats *stats)
     read_cycles(&heap->events, stats);
     read_pauses(&heap->events, stats);
     read_classes(&heap->events, stats);
+    read_pools(heap, stats);
     return LULL_OK;
 }
 

@@ -239,6 +239,17 @@ static void destroy_item(void *object, void *arg)
     atomic_fetch_add((atomic_size_t *)arg, 1);
 }
 
+/* A thread of the heap's may be at it. */
+static void await_destroyed(size_t n)
+{
+    lull_blocking_begin(self);
+    while (atomic_load(&destroyed) < n) {
+        sched_yield();
+    }
+    lull_blocking_end(self);
+    ck_assert_uint_eq(atomic_load(&destroyed), n);
+}
+
 static void *make_magic(lull_thread *t, void *arg)
 {
     struct item *item = lull_alloc(t, item_type);
@@ -270,7 +281,7 @@ START_TEST(destroy_runs_for_what_is_dropped)
     ck_assert_uint_gt(stats_of(p).dropped[LULL_POOL_DROP_FULL], 0);
     ck_assert_uint_gt(stats_of(p).dropped[LULL_POOL_DROP_IDLE], 0);
     collect();
-    ck_assert_uint_eq(atomic_load(&destroyed), stats_of(p).drops);
+    await_destroyed((size_t)stats_of(p).drops);
     size_t out_of_pool = atomic_load(&destroyed), kept = stats_of(p).idle;
     ck_assert_int_eq(lull_pool_destroy(p), LULL_OK);
     ck_assert_uint_eq(atomic_load(&destroyed), out_of_pool + kept);
@@ -458,7 +469,7 @@ START_TEST(objects_from_elsewhere)
         collect();
     }
     ck_assert_uint_eq(stats_of(p).idle, 0);
-    ck_assert_uint_eq(atomic_load(&destroyed), 300);
+    await_destroyed(300);
     ck_assert_uint_eq(wrong, 0);
 }
 END_TEST
@@ -681,6 +692,32 @@ START_TEST(counters_say_what_happened)
 }
 END_TEST
 
+START_TEST(statistics_have_the_sums)
+{
+    lull_stats stats = {.struct_size = sizeof stats};
+    lull_pool_stats each[2], sum = {0};
+
+    take(10);
+    give(10);
+    burst(make_pool((lull_pool_options){.type = item_type}), 70);
+    ck_assert_int_eq(lull_stats_read(heap, &stats), LULL_OK);
+    ck_assert_uint_eq(lull_pools_read(heap, each, 2), 2);
+    for (size_t i = 0; i < 2; i++) {
+        sum.gets += each[i].gets;
+        sum.hits += each[i].hits;
+        sum.puts += each[i].puts;
+        sum.drops += each[i].drops;
+        sum.idle += each[i].idle;
+        sum.idle_bytes += each[i].idle_bytes;
+    }
+    ck_assert_uint_eq(stats.pools, 2);
+    ck_assert_uint_eq(stats.pool_gets, 80);
+    ck_assert(stats.pool_gets == sum.gets && stats.pool_hits == sum.hits &&
+              stats.pool_puts == sum.puts && stats.pool_drops == sum.drops &&
+              stats.pool_idle == sum.idle && stats.pool_idle_bytes == sum.idle_bytes);
+}
+END_TEST
+
 /* ---- the suite ---- */
 
 int main(void)
@@ -711,6 +748,7 @@ int main(void)
     tcase_add_test(options, sizes_without_end);
     tcase_add_test(options, pools_are_listed_by_name);
     tcase_add_test(options, counters_say_what_happened);
+    tcase_add_test(options, statistics_have_the_sums);
     tcase_add_loop_test(threads, no_get_gives_an_old_size, 0, 2);
     tcase_add_test(threads, a_blocked_thread_is_stolen_from);
     srunner_run_all(runner, CK_ENV);

@@ -71,6 +71,14 @@ typedef struct lull_stats {
     uint64_t threads;       /* attached now */
     uint64_t finalizers_pending;
 
+    uint64_t pools;      /* there are now; the sums below are over these, see lull_pools_read */
+    uint64_t pool_gets;  /* objects asked for */
+    uint64_t pool_hits;  /* of these, served by reuse */
+    uint64_t pool_puts;
+    uint64_t pool_drops; /* objects put and not kept, or not for long */
+    uint64_t pool_idle;  /* objects kept now */
+    uint64_t pool_idle_bytes;
+
     uint64_t gc_cpu_ns;      /* CPU spent by the collector on all threads */
     uint64_t mark_cpu_ns;    /* of it, marking */
     uint64_t assist_cpu_ns;  /* of that, by threads that allocate; as of now, in a cycle too */
@@ -93,7 +101,8 @@ typedef struct lull_stats {
 /* Reads a heap's statistics; stats->struct_size must be set.
  * Collects: no; stops nobody.
  * Errors:   LULL_E_INVALID (NULL, or a struct_size that no version had).
- * Threads:  any. Time: O(size classes + types + histogram buckets), some microseconds. */
+ * Threads:  any. Time: O(size classes + types + histogram buckets +
+ * pools * threads), some microseconds. */
 LULL_API int lull_stats_read(lull_heap *heap, lull_stats *stats);
 
 /* The name of a pause kind: "stop", "handshake", ...
