@@ -30,6 +30,14 @@ static inline size_t support_rounds(size_t rounds)
     return rounds * (times != 0 ? times : 1);
 }
 
+/* `seeds`, or LULL_TEST_SEEDS where that is set. */
+static inline size_t support_seeds(size_t seeds)
+{
+    const char *wanted = getenv("LULL_TEST_SEEDS");
+
+    return wanted != NULL ? strtoul(wanted, NULL, 10) : seeds;
+}
+
 /* The mode that suites use where a test does not care: LULL_TEST_MODE=stop has cycles hold all
  * threads, LULL_TEST_MODE=incremental has the threads mark. */
 static inline lull_mode support_mode(void)
