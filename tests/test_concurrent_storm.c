@@ -34,7 +34,11 @@ static void run_storm(const struct storm *storm, lull_options options)
 
 static const struct storm storms[] = {
     {.heap_min = 64 << 10, .threads = 2, .turns = 3000, .runs = 150, .kind = LULL_STACK_PRECISE},
-    {.heap_min = 64 << 10, .threads = 2, .turns = 3000, .runs = 100, .kind = LULL_STACK_CONSERVATIVE},
+    {.heap_min = 64 << 10,
+     .threads = 2,
+     .turns = 3000,
+     .runs = 100,
+     .kind = LULL_STACK_CONSERVATIVE},
     {.heap_min = 128 << 10, .threads = 3, .turns = 5000, .runs = 60, .kind = -1},
     {.heap_min = 256 << 10, .threads = 4, .turns = 20000, .runs = 10, .kind = -1},
     {.heap_min = 64 << 10, .threads = 1, .turns = 5000, .runs = 50, .kind = LULL_STACK_PRECISE},
