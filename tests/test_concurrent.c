@@ -399,6 +399,102 @@ START_TEST(pooled_objects_live_through_a_cycle_at_any_step)
 }
 END_TEST
 
+/* ---- callbacks ---- */
+
+static atomic_uint nonsense_told;
+
+/* What a callback may report by mistake: words that are no objects. */
+static void trace_nonsense(lull_tracer *tracer, const void *object, size_t size, void *arg)
+{
+    const char *range = heap->pages.range;
+    const uintptr_t words[] = {0,
+                               1,
+                               UINTPTR_MAX,
+                               (uintptr_t)1 << 63,
+                               (uintptr_t)range - 1,
+                               (uintptr_t)range + heap->pages.extent_bytes - 1,
+                               (uintptr_t)range + heap->pages.extent_bytes,
+                               (uintptr_t)&words,
+                               (uintptr_t)arg,
+                               (uintptr_t)object + size - 1};
+
+    lull_trace_range(tracer, words, words + sizeof words / sizeof *words);
+    lull_trace_range(tracer, words + 1, words);
+    atomic_fetch_add(&nonsense_told, 1);
+}
+
+START_TEST(words_that_are_no_objects_are_passed_over)
+{
+    const lull_type *type = lull_type_custom(heap, "nonsense", 64, trace_nonsense, root);
+
+    atomic_store(&nonsense_told, 0);
+    root[0] = lull_alloc(t, type);
+    root[1] = make(1);
+    for (unsigned i = 1; i <= 3; i++) {
+        make(2);
+        collect();
+        ck_assert_uint_ge(atomic_load(&nonsense_told), i);
+        ck_assert_uint_eq(in_use(), 2);
+    }
+    ck_assert(is_whole(root[1], 1));
+}
+END_TEST
+
+static atomic_bool finalizer_waits, finalizer_goes_on;
+
+/* Revives its object, allocates, and waits for what others do. */
+static void wait_in_finalizer(lull_thread *thread, void *object, void *arg)
+{
+    (void)arg;
+    lull_store(thread, &root[1], object);
+    lull_store(thread, &((struct thing *)object)->child[1],
+               lull_alloc_any(thread, sizeof(struct thing)));
+    ensure(lull_blocking_begin(thread) == LULL_OK, "%s", lull_error_message());
+    atomic_store(&finalizer_waits, true);
+    while (!atomic_load(&finalizer_goes_on)) {
+        sched_yield();
+    }
+    ensure(lull_blocking_end(thread) == LULL_OK, "%s", lull_error_message());
+}
+
+static void *run_finalizer(void *arg)
+{
+    lull_thread *thread = lull_attach(heap, LULL_STACK_PRECISE);
+
+    (void)arg;
+    ensure(lull_finalizers_run(thread, 0) == 1, "one was due");
+    lull_detach(thread);
+    return NULL;
+}
+
+START_TEST(cycles_go_on_beside_a_finalizer_that_waits)
+{
+    pthread_t thread;
+    struct thing *thing = root[0] = make(5);
+
+    ck_assert_int_eq(lull_finalizer_set(t, thing, wait_in_finalizer, NULL), LULL_OK);
+    thing->child[0] = make(6);
+    root[0] = NULL;
+    collect();
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_finalizer, NULL), 0);
+    while (!atomic_load(&finalizer_waits)) {
+        lull_safepoint(t);
+        sched_yield();
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        collect();
+        ck_assert_uint_eq(in_use(), 3);
+        ck_assert(is_whole(root[1], 5));
+        ck_assert(is_whole(thing->child[0], 6));
+    }
+    atomic_store(&finalizer_goes_on, true);
+    pthread_join(thread, NULL);
+    root[1] = NULL;
+    collect();
+    ck_assert_uint_eq(in_use(), 0);
+}
+END_TEST
+
 /* ---- deep stacks ---- */
 
 #define DEEP_BYTES ((size_t)8 << 20)
@@ -473,6 +569,8 @@ int main(void)
     tcase_add_test(tests, cycles_go_on_beside_a_blocked_thread);
     tcase_add_test(tests, cycles_go_on_beside_a_thread_that_never_polls);
     tcase_add_test(tests, pooled_objects_live_through_a_cycle_at_any_step);
+    tcase_add_test(tests, words_that_are_no_objects_are_passed_over);
+    tcase_add_test(tests, cycles_go_on_beside_a_finalizer_that_waits);
     tcase_add_test(tests, deep_stacks_are_scanned_to_their_end);
     return support_run(suite, tests);
 }

@@ -36,7 +36,8 @@ typedef struct lull_tracer lull_tracer;
 /* Reports the pointers of one object (or of one thread's roots) to the tracer with lull_trace*.
  * It runs on any thread, several at once for different objects, perhaps more than once an
  * object, while the program runs or is stopped: it reads, writes nothing, allocates nothing and
- * calls nothing else of this library. A word that is no object is ignored. `size` is what the
+ * calls nothing else of this library. Beside the program the object may be all zero still, or half
+ * filled: what says how much of it to read is written after what it says. A word that is no object is ignored. `size` is what the
  * object's memory holds, at least what was asked for; the memory beyond is zero. */
 typedef void (*lull_trace_fn)(lull_tracer *tracer, const void *object, size_t size, void *arg);
 
