@@ -61,10 +61,10 @@
  * The lab starts `lull-peer-go` with the workload's NAME and the parameters, each as one word:
  *
  *     lull-peer-go NAME seed=1 threads=2 pools=1 percent=100 limit=0 scale=100 depth=10
- *                  rate=0 run=1 input=
+ *                  rate=0 run=1 resident=0 returning=0 input=
  *
- * (percent=-1: off; limit in bytes, 0: none; pools=0 or 1; scale, depth and rate as in
- * lab_params). It looks beside the lab's own executable, in bench/peers/go/ beside it, and in
+ * (percent=-1: off; limit in bytes, 0: none; pools=0 or 1; scale, depth, rate, resident and
+ * returning as in lab_params). It looks beside the lab's own executable, in bench/peers/go/ beside it, and in
  * the directory that the installed lab was configured with. The peer sets GOMAXPROCS to nothing
  * (all cores), GOGC to percent, the memory limit to limit. It prints on stdout lines
  * `key value`, in any order, each value one decimal integer, and exits 0; what it cannot tell
@@ -92,6 +92,7 @@ typedef struct lab_backend {
     void (*detach)(lab_thread *thread);
     void (*blocking_begin)(lab_thread *thread);
     void (*blocking_end)(lab_thread *thread);
+    void (*release)(lab_thread *thread); /* returns all free memory to the system */
     /* Starts counting afresh, and fills the backend's part of `result` with what was counted
      * since. Main thread, no worker running. */
     void (*count_begin)(lab_heap *heap, lab_thread *thread);

@@ -173,6 +173,12 @@ static void detach(lab_thread *thread)
     GC_unregister_my_thread();
 }
 
+static void release(lab_thread *thread)
+{
+    (void)thread;
+    GC_gcollect_and_unmap();
+}
+
 static void count_begin(lab_heap *heap, lab_thread *thread)
 {
     for (unsigned i = 0; i < heap->pool_count; i++) {
@@ -218,6 +224,7 @@ const lab_backend lab_backend_boehm = {
     .detach = detach,
     .blocking_begin = lab_blocking_begin,
     .blocking_end = lab_blocking_end,
+    .release = release,
     .count_begin = count_begin,
     .count_end = count_end,
     .version = version,

@@ -210,6 +210,11 @@ static void blocking_end(lab_thread *thread)
     lull_blocking_end(lab__thread(thread));
 }
 
+static void release(lab_thread *thread)
+{
+    lull_release_memory(lab__thread(thread));
+}
+
 static void read_stats(lab_heap *heap, lull_stats *stats)
 {
     stats->struct_size = sizeof *stats;
@@ -323,6 +328,7 @@ const lab_backend lab_backend_lull = {
     .detach = detach,
     .blocking_begin = blocking_begin,
     .blocking_end = blocking_end,
+    .release = release,
     .count_begin = count_begin,
     .count_end = count_end,
     .version = lull_version,

@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#else
+static int malloc_trim(size_t pad)
+{
+    return pad == 0; /* other libraries have no such thing */
+}
+#endif
+
 #include "backend.h"
 #include "registry.h"
 
@@ -92,6 +101,12 @@ static void blocking(lab_thread *thread)
     (void)thread;
 }
 
+static void release(lab_thread *thread)
+{
+    (void)thread;
+    malloc_trim(0);
+}
+
 static void count_begin(lab_heap *heap, lab_thread *thread)
 {
     for (unsigned i = 0; i < heap->pool_count; i++) {
@@ -125,6 +140,7 @@ const lab_backend lab_backend_malloc = {
     .detach = detach,
     .blocking_begin = blocking,
     .blocking_end = blocking,
+    .release = release,
     .count_begin = count_begin,
     .count_end = count_end,
     .version = version,

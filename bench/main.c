@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "child.h"
+#include "claims.h"
 #include "compare.h"
 #include "execute.h"
 #include "help.h"
@@ -76,12 +77,12 @@ static int check_input_use(const lab_plan *plan, const lab_options *options, cha
 }
 
 static int write_json(const lab_options *options, const lab_machine *machine, const lab_plan *plan,
-                      const lab_comparison *comparison)
+                      const lab_comparison *comparison, const lab_findings *findings)
 {
     if (options->json == NULL) {
         return 0;
     }
-    if (lab_json_write(options->json, machine, plan, comparison) != 0) {
+    if (lab_json_write(options->json, machine, plan, comparison, findings) != 0) {
         fprintf(stderr, "lull-lab: cannot write %s: %s\n", options->json, strerror(errno));
         return 1;
     }
@@ -125,7 +126,8 @@ static int prepare(lab_options *options, lab_plan *plan, const char *command)
 {
     char why[512];
 
-    if (lab_plan_make(plan, options) != 0) {
+    if ((options->command == LAB_CLAIMS ? lab_claims_plan(plan, options)
+                                        : lab_plan_make(plan, options)) != 0) {
         return usage_error(command, options->error);
     }
     if (check_files(options, why, sizeof why) != 0 ||
@@ -189,7 +191,7 @@ static int command_run(unsigned id, const char *name, int argc, char **argv)
     status = lab_execute(&plan);
     if (status < 128) {
         report(&plan, &options, &machine);
-        status |= write_json(&options, &machine, &plan, NULL);
+        status |= write_json(&options, &machine, &plan, NULL, NULL);
     }
     lab_plan_free(&plan);
     return status;
@@ -217,10 +219,11 @@ static void set_comparison(lab_options *options)
     }
 }
 
-/* A comparison varies nothing but pools. */
+/* A comparison varies nothing but pools, or what a claim is about. */
 static const char *varied(const lab_options *options)
 {
-    return options->percent.count > 1   ? "--percent"
+    return options->mode.count > 1      ? "--mode"
+           : options->percent.count > 1 ? "--percent"
            : options->threads.count > 1 ? "--threads"
                                         : NULL;
 }
@@ -252,6 +255,24 @@ static void report_comparison(const lab_plan *plan, const lab_comparison *compar
     }
 }
 
+/* The options of a comparison; -1 where they will do, the exit status otherwise. */
+static int read_comparison(lab_options *options, unsigned id, const char *name, int argc,
+                           char **argv)
+{
+    if (lab_options_read(options, id, argc, argv) != 0) {
+        return usage_error(name, options->error);
+    }
+    if (options->help) {
+        return lab_help(name);
+    }
+    if (varied(options) != NULL) {
+        snprintf(options->error, sizeof options->error,
+                 "%s: one value is wanted here; lists are for lull-lab run", varied(options));
+        return usage_error(name, options->error);
+    }
+    return -1;
+}
+
 static int command_compare(int argc, char **argv)
 {
     lab_comparison comparison;
@@ -260,16 +281,9 @@ static int command_compare(int argc, char **argv)
     lab_plan plan;
     int status;
 
-    if (lab_options_read(&options, LAB_COMPARE, argc, argv) != 0) {
-        return usage_error("compare", options.error);
-    }
-    if (options.help) {
-        return lab_help("compare");
-    }
-    if (varied(&options) != NULL) {
-        snprintf(options.error, sizeof options.error,
-                 "%s: one value is wanted here; lists are for lull-lab run", varied(&options));
-        return usage_error("compare", options.error);
+    status = read_comparison(&options, LAB_COMPARE, "compare", argc, argv);
+    if (status >= 0) {
+        return status;
     }
     set_comparison(&options);
     status = prepare(&options, &plan, "compare");
@@ -281,7 +295,39 @@ static int command_compare(int argc, char **argv)
     if (status < 128) {
         lab_compare(&plan, &comparison);
         report_comparison(&plan, &comparison, &machine, &options);
-        status |= write_json(&options, &machine, &plan, &comparison);
+        status |= write_json(&options, &machine, &plan, &comparison, NULL);
+    }
+    lab_plan_free(&plan);
+    return status;
+}
+
+static int command_claims(int argc, char **argv)
+{
+    lab_findings findings;
+    lab_options options;
+    lab_machine machine;
+    lab_style style;
+    lab_plan plan;
+    int status = read_comparison(&options, LAB_CLAIMS, "claims", argc, argv);
+
+    if (status >= 0) {
+        return status;
+    }
+    lab_claims_options(&options);
+    status = prepare(&options, &plan, "claims");
+    if (status >= 0) {
+        return status;
+    }
+    style = people_style(&options);
+    lab_machine_read(&machine);
+    lab_report_machine(&machine, &style);
+    print_input(&options, &style);
+    lab_claims_announce(&plan, &style);
+    status = lab_execute(&plan);
+    if (status < 128) {
+        lab_claims_find(&plan, &findings);
+        lab_claims_print(&findings, &style);
+        status |= write_json(&options, &machine, &plan, NULL, &findings);
     }
     lab_plan_free(&plan);
     return status;
@@ -304,7 +350,9 @@ static int command_help(const char *topic)
 
     if (lab_help(topic) != 0) {
         snprintf(why, sizeof why,
-                 "there is no help on '%.100s'; there is on run, compare, observe and list", topic);
+                 "there is no help on '%.100s'; there is on run, compare, observe, claims and "
+                 "list",
+                 topic);
         return usage_error("help", why);
     }
     return 0;
@@ -324,6 +372,9 @@ static int command(int argc, char **argv)
     if (strcmp(name, "observe") == 0) {
         return command_run(LAB_OBSERVE, name, argc - 1, argv + 1);
     }
+    if (strcmp(name, "claims") == 0) {
+        return command_claims(argc - 1, argv + 1);
+    }
     if (strcmp(name, "list") == 0) {
         return command_list(argc - 1);
     }
@@ -335,7 +386,9 @@ static int command(int argc, char **argv)
         return 0;
     }
     snprintf(why, sizeof why,
-             "there is no command '%.100s'; there are compare, run, observe, list and help", name);
+             "there is no command '%.100s'; there are compare, run, observe, claims, list and "
+             "help",
+             name);
     return usage_error("", why);
 }
 

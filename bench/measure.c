@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include "mmu.h"
+#include "resident.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -106,6 +107,7 @@ void lab_measure_begin(lab_run *run)
     part.cpu_ns = cpu_ns();
     part.wall_ns = lab_now_ns();
     lab_mmu_begin(part.wall_ns);
+    lab_resident_begin();
 }
 
 void lab_measure_end(lab_run *run)
@@ -113,6 +115,7 @@ void lab_measure_end(lab_run *run)
     uint64_t now_ns = lab_now_ns();
 
     part.ended = true;
+    lab_resident_end(run->result);
     run->result->wall_ns = (int64_t)(now_ns - part.wall_ns);
     run->result->cpu_ns = (int64_t)(cpu_ns() - part.cpu_ns);
     run->backend->count_end(run->heap, run->main, run->result);
@@ -133,6 +136,8 @@ void lab_result_clear(lab_result *result)
         .wall_ns = LAB_UNKNOWN,
         .cpu_ns = LAB_UNKNOWN,
         .peak_rss_bytes = LAB_UNKNOWN,
+        .resident_bytes = LAB_UNKNOWN,
+        .returns = LAB_UNKNOWN,
         .gc_cpu_ns = LAB_UNKNOWN,
         .cycles = LAB_UNKNOWN,
         .allocated_objects = LAB_UNKNOWN,
@@ -166,12 +171,16 @@ int lab_measure(const lab_backend *backend, const lab_workload *workload, const 
     }
     run.main = backend->attach(run.heap);
     part.ended = false;
+    if (params->resident) {
+        lab_resident_start(backend, run.heap, params->returning);
+    }
     lab_measure_begin(&run); /* a workload that sets up first begins once more */
     status = workload->run(&run);
     if (!part.ended) {
         lab_measure_end(&run);
     }
     result->peak_rss_bytes = peak_rss_bytes();
+    lab_resident_stop(run.main);
     backend->detach(run.main);
     backend->close(run.heap);
     if ((backend->traits & LAB_TELLS_PAUSES) != 0 && !params->unobserved) {

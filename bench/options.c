@@ -335,7 +335,7 @@ static int set_help(lab_options *options, const char *value)
     return 0;
 }
 
-#define LAB_ALL (LAB_RUN | LAB_COMPARE | LAB_OBSERVE)
+#define LAB_ALL (LAB_RUN | LAB_COMPARE | LAB_OBSERVE | LAB_CLAIMS)
 
 static const struct setting {
     const char *name;
@@ -343,8 +343,8 @@ static const struct setting {
     unsigned commands;
     int (*set)(lab_options *options, const char *value);
 } settings[] = {
-    {"backend", required_argument, LAB_RUN | LAB_COMPARE, set_backend},
-    {"mode", required_argument, LAB_RUN | LAB_OBSERVE, set_mode},
+    {"backend", required_argument, LAB_RUN | LAB_COMPARE | LAB_CLAIMS, set_backend},
+    {"mode", required_argument, LAB_RUN | LAB_OBSERVE | LAB_CLAIMS, set_mode},
     {"percent", required_argument, LAB_ALL, set_percent},
     {"limit", required_argument, LAB_ALL, set_limit},
     {"pools", required_argument, LAB_RUN | LAB_OBSERVE, set_pools},
@@ -367,7 +367,10 @@ static const struct setting {
 
 static const char *command_name(unsigned command)
 {
-    return command == LAB_RUN ? "run" : command == LAB_COMPARE ? "compare" : "observe";
+    return command == LAB_RUN       ? "run"
+           : command == LAB_COMPARE ? "compare"
+           : command == LAB_CLAIMS  ? "claims"
+                                    : "observe";
 }
 
 /* The arguments that are no options. */
@@ -381,6 +384,13 @@ static int operands_read(lab_options *options, int argc, char **argv)
                       "'%s': compare takes no workload, it runs buffers, responses and logs; "
                       "for others see lull-lab run",
                       argv[0]);
+    }
+    if (options->command == LAB_CLAIMS && argc > 0) {
+        return refuse(
+            options,
+            "'%s': claims takes no workload, it runs those that the claims are about; for "
+            "others see lull-lab run",
+            argv[0]);
     }
     for (int i = 0; i < argc; i++) {
         size_t bytes = strlen(argv[i]) + 1;

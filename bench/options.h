@@ -1,4 +1,5 @@
-/* options.h -- the options of `lull-lab run`, `lull-lab compare` and `lull-lab observe`. */
+/* options.h -- the options of `lull-lab run`, `lull-lab compare`, `lull-lab observe` and
+ * `lull-lab claims`. */
 #ifndef LAB_OPTIONS_H
 #define LAB_OPTIONS_H
 
@@ -10,7 +11,7 @@
 #define LAB_SCALE_MAX 100000
 
 /* Which commands take an option. */
-enum { LAB_RUN = 1 << 0, LAB_COMPARE = 1 << 1, LAB_OBSERVE = 1 << 2 };
+enum { LAB_RUN = 1 << 0, LAB_COMPARE = 1 << 1, LAB_OBSERVE = 1 << 2, LAB_CLAIMS = 1 << 3 };
 
 /* A list of numbers; count 0: not given. */
 typedef struct lab_numbers {
@@ -26,7 +27,7 @@ typedef struct lab_words {
 } lab_words;
 
 typedef struct lab_options {
-    unsigned command;   /* LAB_RUN, LAB_COMPARE or LAB_OBSERVE */
+    unsigned command;   /* LAB_RUN, LAB_COMPARE, ... */
     lab_words workload; /* as given; not yet looked up */
     lab_words backend;
     lab_numbers mode;    /* enum lab_mode */

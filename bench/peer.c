@@ -124,6 +124,8 @@ void lab_peer_command(struct lab_peer_arguments *arguments, const char *workload
     snprintf(arguments->text[n++], size, "depth=%" PRId32, params->depth);
     snprintf(arguments->text[n++], size, "rate=%.0f", params->rate);
     snprintf(arguments->text[n++], size, "run=%" PRId32, params->run);
+    snprintf(arguments->text[n++], size, "resident=%d", params->resident);
+    snprintf(arguments->text[n++], size, "returning=%d", params->returning);
     snprintf(arguments->input, sizeof arguments->input, "input=%s", params->input);
     snprintf(arguments->path, sizeof arguments->path, "%s", lab_peer_get()->path);
     arguments->argv[0] = arguments->path;
@@ -157,6 +159,8 @@ static const struct key {
     KEY(wall_ns),
     KEY(cpu_ns),
     KEY(peak_rss_bytes),
+    KEY(resident_bytes),
+    KEY(returns),
     KEY(gc_cpu_ns),
     KEY(cycles),
     KEY(allocated_objects),

@@ -180,19 +180,26 @@ static void set_defaults(lab_options *options)
     }
 }
 
+bool lab_plan_add(lab_plan *plan, const lab_case *one)
+{
+    size_t records = (plan->count + 1) * (size_t)plan->runs;
+
+    if (plan->count == CASES_MAX) {
+        return false;
+    }
+    free(plan->records);
+    plan->records = calloc(records, sizeof *plan->records);
+    if (plan->records == NULL) {
+        lab_out_of_memory(records * sizeof *plan->records);
+    }
+    plan->cases[plan->count++] = *one;
+    return true;
+}
+
 /* A list with what does not apply cut to one value. */
 static lab_numbers applied(const lab_numbers *list, bool applies, int32_t otherwise)
 {
     return applies ? *list : (lab_numbers){{otherwise}, 1};
-}
-
-static bool add_case(lab_plan *plan, const lab_case *one)
-{
-    if (plan->count == CASES_MAX) {
-        return false;
-    }
-    plan->cases[plan->count++] = *one;
-    return true;
 }
 
 /* The first mode of a list in which something collects. */
@@ -269,7 +276,7 @@ static bool add_cases(lab_plan *plan, const lab_options *options, const lab_case
         if (!one.params.collect && one.params.percent != percents.value[0]) {
             continue;
         }
-        if (!add_case(plan, &one)) {
+        if (!lab_plan_add(plan, &one)) {
             return false;
         }
     }
@@ -351,16 +358,12 @@ int lab_plan_make(lab_plan *plan, lab_options *options)
     if (plan->cases == NULL) {
         lab_out_of_memory(CASES_MAX * sizeof *plan->cases);
     }
-    if (fill(plan, options) != 0 || check_against(plan, options) != 0) {
-        lab_plan_free(plan);
-        return -1;
-    }
     plan->runs = options->runs;
     plan->rate_percent = options->rate_percent;
     plan->limit_percent = options->limit_percent;
-    plan->records = calloc(plan->count * (size_t)plan->runs, sizeof *plan->records);
-    if (plan->records == NULL) {
-        lab_out_of_memory(plan->count * (size_t)plan->runs * sizeof *plan->records);
+    if (fill(plan, options) != 0 || check_against(plan, options) != 0) {
+        lab_plan_free(plan);
+        return -1;
     }
     return 0;
 }
@@ -440,5 +443,8 @@ void lab_case_name(const lab_case *one, char *text, size_t size)
              : one->params.pools                          ? ", pools on"
                                                           : ", pools off",
              one->params.collect ? "" : ", mode off",
-             one->params.unobserved ? ", not observed" : "");
+             one->params.unobserved  ? ", not observed"
+             : one->params.returning ? ", memory returned"
+             : one->params.resident  ? ", memory kept"
+                                     : "");
 }

@@ -38,6 +38,9 @@ typedef struct lab_plan {
 int lab_plan_make(lab_plan *plan, lab_options *options);
 void lab_plan_free(lab_plan *plan);
 
+/* Adds a case to a plan of which nothing has been run; false where it is full. */
+bool lab_plan_add(lab_plan *plan, const lab_case *one);
+
 lab_record *lab_plan_record(const lab_plan *plan, size_t index, int run);
 
 /* The values of one field of a case's runs, LAB_UNKNOWN where a run failed or did not tell.

@@ -7,6 +7,7 @@
 #include "terminal.h"
 
 struct lab_comparison;
+struct lab_findings;
 
 /* The table of `lull-lab run`: a row a case. */
 void lab_report_run(const lab_plan *plan, const lab_style *style);
@@ -36,8 +37,10 @@ const char *lab_json_missing(void);
  * the reason in errno. "-" is standard output. */
 int lab_json_check(const char *path);
 
-/* Writes machine, runs and, unless it is NULL, the comparison. Returns 0, or -1 with errno. */
+/* Writes machine, runs and, unless they are NULL, the comparison or what claims were found to be.
+ * Returns 0, or -1 with errno. */
 int lab_json_write(const char *path, const lab_machine *machine, const lab_plan *plan,
-                   const struct lab_comparison *comparison);
+                   const struct lab_comparison *comparison,
+                   const struct lab_findings *findings);
 
 #endif

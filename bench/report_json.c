@@ -13,6 +13,7 @@
 
 #include <lull/stats.h>
 
+#include "claims.h"
 #include "compare.h"
 #include "field.h"
 #include "mmu.h"
@@ -164,6 +165,7 @@ static void set_case(json_t *run, const lab_case *one)
             ? json_null()
             : json_integer((json_int_t)params->limit_bytes));
     set(run, "pools", (workload & LAB_HAS_POOLS) == 0 ? json_null() : json_boolean(params->pools));
+    set(run, "returning", !params->resident ? json_null() : json_boolean(params->returning));
     set(run, "observed",
         strcmp(one->backend, "lull") != 0 ? json_null() : json_boolean(!params->unobserved));
     set_integer(run, "threads", params->threads);
@@ -186,6 +188,7 @@ static void set_result(json_t *run, const lab_record *record)
     set_real(run, "ops_per_s", lab_field_throughput(record), 1);
     set_integer(run, "offered_per_s", result->offered_ops_s);
     set_integer(run, "peak_rss_bytes", result->peak_rss_bytes);
+    set_integer(run, "resident_bytes", result->resident_bytes);
     set_integer(run, "live_bytes", result->live_bytes);
     set_integer(run, "allocated_bytes", result->allocated_bytes);
     set_integer(run, "allocated_objects", result->allocated_objects);
@@ -279,8 +282,36 @@ static json_t *comparison_of(const lab_comparison *comparison)
     return list;
 }
 
+/* The interval is of the change; of hits, of how much their share is beyond the one claimed. */
+static json_t *claims_of(const lab_findings *findings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < findings->count; i++) {
+        const lab_finding *finding = &findings->finding[i];
+        const lab_difference *d = &finding->difference;
+        json_t *one = json_object();
+
+        set_text(one, "workload", finding->claim->workload);
+        set_text(one, "backend", finding->without->backend);
+        set_text(one, "mode", lab_case_mode(finding->without));
+        set_text(one, "claim", finding->claim->key);
+        set(one, "claimed", json_real(finding->claim->change));
+        set_real(one, "without", finding->figure[0], 1);
+        set_real(one, "with", finding->figure[1], 1);
+        set(one, "change", d->known ? json_real(d->mean) : json_null());
+        set(one, "low", d->has_interval ? json_real(d->low) : json_null());
+        set(one, "high", d->has_interval ? json_real(d->high) : json_null());
+        set(one, "noise", finding->noise < 0 ? json_null() : json_real(finding->noise));
+        set(one, "gone", json_boolean(finding->gone));
+        set_text(one, "verdict", lab_verdict_name(finding->verdict));
+        complete = json_array_append_new(list, one) == 0 && complete;
+    }
+    return list;
+}
+
 int lab_json_write(const char *path, const lab_machine *machine, const lab_plan *plan,
-                   const lab_comparison *comparison)
+                   const lab_comparison *comparison, const struct lab_findings *findings)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
     json_t *document = json_object();
@@ -294,6 +325,9 @@ int lab_json_write(const char *path, const lab_machine *machine, const lab_plan 
     set(document, "runs", runs_of(plan));
     if (comparison != NULL) {
         set(document, "comparison", comparison_of(comparison));
+    }
+    if (findings != NULL) {
+        set(document, "claims", claims_of(findings));
     }
     if (!complete) {
         errno = ENOMEM;

@@ -17,8 +17,9 @@ int lab_json_check(const char *path)
 }
 
 int lab_json_write(const char *path, const lab_machine *machine, const lab_plan *plan,
-                   const struct lab_comparison *comparison)
+                   const struct lab_comparison *comparison,
+                   const struct lab_findings *findings)
 {
-    (void)machine, (void)plan, (void)comparison;
+    (void)machine, (void)plan, (void)comparison, (void)findings;
     return lab_json_check(path);
 }

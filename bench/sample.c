@@ -143,5 +143,6 @@ double lab_sample_noise(const double *value, size_t count)
 bool lab_difference_is_real(const lab_difference *difference, double noise)
 {
     return difference->known && difference->has_interval &&
-           (difference->low > 0 || difference->high < 0) && fabs(difference->mean) > noise;
+           (difference->low > 0 || difference->high < 0) &&
+           fabs(log1p(difference->mean)) > log1p(noise);
 }

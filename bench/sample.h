@@ -35,8 +35,8 @@ lab_difference lab_sample_compare(const double *without, const double *with, siz
  * consecutive values, as a ratio less one; -1 where there are fewer than two. */
 double lab_sample_noise(const double *value, size_t count);
 
-/* Whether a difference is more than noise: its interval holds no 0, and its size is beyond the
- * control's. */
+/* Whether a difference is more than noise: its interval holds no 0, and its size as a ratio,
+ * whichever way it goes, is beyond the control's. */
 bool lab_difference_is_real(const lab_difference *difference, double noise);
 
 #endif

@@ -46,6 +46,8 @@ typedef struct lab_params {
     bool interior;        /* objects are held by pointers to their insides, too */
     bool unobserved;      /* lull: nobody listens to its events, so nothing is told of pauses */
     bool pools;           /* whether lab_take and lab_give reuse objects */
+    bool resident;        /* the resident size is watched over the measured part */
+    bool returning;       /* and all free memory returned to the system every second */
     char input[1024];     /* a file, or "" for what the workload generates */
 } lab_params;
 
@@ -79,6 +81,8 @@ typedef struct lab_result {
     int64_t wall_ns;
     int64_t cpu_ns;
     int64_t peak_rss_bytes; /* of the whole run */
+    int64_t resident_bytes; /* mean over the measured part, where it is watched */
+    int64_t returns;        /* times that memory was returned to the system, there */
     /* the backend's */
     int64_t gc_cpu_ns;
     int64_t cycles;

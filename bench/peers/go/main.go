@@ -30,6 +30,8 @@ type config struct {
 	depth   int     // quads: of the live tree
 	rate    float64 // open-loop arrivals a second, all workers together; 0: the default
 	run     int     // which repetition this is
+	watched bool    // whether the resident size is watched
+	returns bool    // and all free memory returned every second
 	input   string  // a file, or "" for what the workload generates
 }
 
@@ -101,6 +103,10 @@ func (c *config) set(key, value string) bool {
 		c.rate, err = strconv.ParseFloat(value, 64)
 	case "run":
 		c.run, err = strconv.Atoi(value)
+	case "resident":
+		c.watched, err = strconv.ParseBool(value)
+	case "returning":
+		c.returns, err = strconv.ParseBool(value)
 	case "input":
 		c.input = value
 	default:
@@ -153,6 +159,9 @@ func main() {
 		debug.SetMemoryLimit(c.limit)
 	}
 	m := &meter{}
+	if c.watched {
+		m.resident = &resident{returning: c.returns}
+	}
 	r, err := run(c, m)
 	if err != nil {
 		fail("%s: %v", os.Args[1], err)

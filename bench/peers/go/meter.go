@@ -33,16 +33,23 @@ type reading struct {
 // A meter takes a reading when the measured part begins and one when it ends.
 type meter struct {
 	begin, end reading
+	resident   *resident // nil where the resident size is not watched
 }
 
 // start begins the measured part. A collection first: what it did not make is not its to clear.
 func (m *meter) start() {
 	runtime.GC()
 	m.begin.take()
+	if m.resident != nil {
+		m.resident.start()
+	}
 }
 
 func (m *meter) stop() {
 	m.end.take()
+	if m.resident != nil {
+		m.resident.stop()
+	}
 }
 
 func (r *reading) take() {
@@ -104,6 +111,9 @@ func (m *meter) print(c *config, r *result) {
 	fmt.Fprintf(out, "allocated_bytes %d\n", end.TotalAlloc-begin.TotalAlloc)
 	if peak, known := peakRSS(); known {
 		fmt.Fprintf(out, "peak_rss_bytes %d\n", peak)
+	}
+	if m.resident != nil {
+		m.resident.print(func(key string, value int64) { fmt.Fprintf(out, "%s %d\n", key, value) })
 	}
 	m.printMetrics(out)
 	r.print(out, c.pools)
