@@ -1,8 +1,4 @@
-/* claims.c -- the claims, and how each is judged.
- *
- * The articles give one figure without and one with, of programs that they show in part, mostly in
- * Go, on machines that they do not name. What can be carried over is the ratio, so that is what is
- * judged: by the interval of our own, on workloads of the same kind. */
+/* claims.c -- the claims, the runs that they need, and which of these each is judged by. */
 #include "claims.h"
 
 #include <string.h>
@@ -12,7 +8,6 @@
 #define RUNS 5
 #define SCALE 20
 #define RETURN_FACTOR 5 /* as much work: memory is to be returned a few times */
-#define SHORTEST 1e-3   /* a figure of 0 counts as this part of what it was without */
 
 static double time_of_operation(const lab_record *record)
 {
@@ -73,15 +68,13 @@ static const lab_claim claims[] = {
     {"buffers", "pause_p99", "pauses, p99", "2.3", "0.8 ms", -0.652, pause_p99, LAB_TIME, POOLS},
     {"buffers", "pause_sum", "pauses, sum", "2.3", "0.8 ms", -0.652, lab_field_pause_sum, LAB_TIME,
      POOLS},
-    {"buffers", "allocated", "bytes allocated", NULL, NULL, -0.40, allocated_bytes, LAB_BYTES,
-     POOLS},
+    {"buffers", "allocated", "allocated", NULL, NULL, -0.40, allocated_bytes, LAB_BYTES, POOLS},
     {"buffers", "hits", "hits", NULL, "over 90 %", 0.9, lab_field_hit_rate, LAB_SHARE,
      LAB_LEVER_HITS},
     {"responses", "cycles", "collections", "10", "7 /s", -0.30, cycles_a_second, LAB_RATE, POOLS},
     {"responses", "latency_p99", "latency, p99", "15", "12.5 ms", -0.167, lab_field_latency_p99,
      LAB_TIME, POOLS},
-    {"responses", "allocated", "bytes allocated", NULL, NULL, -0.35, allocated_bytes, LAB_BYTES,
-     POOLS},
+    {"responses", "allocated", "allocated", NULL, NULL, -0.35, allocated_bytes, LAB_BYTES, POOLS},
     {"responses", "hits", "hits", NULL, "over 90 %", 0.9, lab_field_hit_rate, LAB_SHARE,
      LAB_LEVER_HITS},
     {"logs", "throughput", "logs a second", "100", "120 k/s", 0.20, lab_field_throughput, LAB_RATE,
@@ -90,27 +83,15 @@ static const lab_claim claims[] = {
     {"logs", "pause_p99", "pauses, p99", "1.5", "0.9 ms", -0.40, pause_p99, LAB_TIME, POOLS},
     {"logs", "pause_sum", "pauses, sum", "1.5", "0.9 ms", -0.40, lab_field_pause_sum, LAB_TIME,
      POOLS},
-    {"logs", "allocated", "bytes allocated", NULL, NULL, -0.50, allocated_bytes, LAB_BYTES, POOLS},
+    {"logs", "allocated", "allocated", NULL, NULL, -0.50, allocated_bytes, LAB_BYTES, POOLS},
     {"logs", "hits", "hits", NULL, "over 90 %", 0.9, lab_field_hit_rate, LAB_SHARE, LAB_LEVER_HITS},
     {"responses", "resident", "resident", NULL, NULL, -0.35, resident_bytes, LAB_BYTES,
      LAB_LEVER_RETURN},
-    {"responses", "resident_pools", "resident, pools", NULL, NULL, -0.35, resident_bytes, LAB_BYTES,
+    {"responses", "resident_pools", "with pools", NULL, NULL, -0.35, resident_bytes, LAB_BYTES,
      LAB_LEVER_RETURN_ON},
 };
 
 #define CLAIMS (sizeof claims / sizeof claims[0])
-
-const char *lab_verdict_name(lab_verdict verdict)
-{
-    static const char *const names[LAB_VERDICTS] = {
-        [LAB_CONFIRMED] = "confirmed",     [LAB_LESS] = "refuted: less",
-        [LAB_NONE] = "refuted: none",      [LAB_REVERSE] = "refuted: reverse",
-        [LAB_NOISE] = "inside the noise",  [LAB_FEW] = "too few runs",
-        [LAB_NOT_TOLD] = "cannot be told",
-    };
-
-    return names[verdict];
-}
 
 /* ---- what is run ---- */
 
@@ -181,50 +162,6 @@ static size_t find_side(const lab_plan *plan, const lab_claim *claim, const char
     return i;
 }
 
-static lab_verdict judge(const lab_finding *finding)
-{
-    const lab_difference *d = &finding->difference;
-    bool hits = finding->claim->lever == LAB_LEVER_HITS;
-    double claimed = hits ? 0 : finding->claim->change;
-    bool less = claimed < 0;
-    bool real = lab_difference_is_real(d, hits ? -1 : finding->noise);
-
-    if (finding->gone) {
-        return less ? LAB_CONFIRMED : LAB_REVERSE;
-    }
-    if (!d->known) {
-        return LAB_NOT_TOLD;
-    }
-    if (!d->has_interval) {
-        return LAB_FEW;
-    }
-    if (real && !hits && (d->mean < 0) != less) {
-        return LAB_REVERSE;
-    }
-    if (less ? d->low > claimed : d->high < claimed) {
-        return real ? LAB_LESS : LAB_NONE;
-    }
-    return real ? LAB_CONFIRMED : LAB_NOISE;
-}
-
-/* Judges by the values of each run. A run with none of what others had some of has no ratio; it is
- * taken for a thousandth, which is less of a change than it was. */
-static void find_difference(lab_finding *finding, const double *without, double *with, size_t runs)
-{
-    lab_spread before = lab_sample_spread(without, runs), after = lab_sample_spread(with, runs);
-
-    finding->figure[0] = before.count == 0 ? LAB_UNKNOWN : before.median;
-    finding->figure[1] = after.count == 0 ? LAB_UNKNOWN : after.median;
-    finding->gone = before.count > 0 && before.least > 0 && after.count > 0 && after.greatest == 0;
-    for (size_t i = 0; i < runs; i++) {
-        if (with[i] == 0 && without[i] > 0) {
-            with[i] = without[i] * SHORTEST;
-        }
-    }
-    finding->difference = lab_sample_compare(without, with, runs);
-    finding->noise = lab_sample_noise(without, runs);
-}
-
 static void add_finding(lab_findings *findings, const lab_claim *claim, const char *backend)
 {
     const lab_plan *plan = findings->plan;
@@ -242,8 +179,7 @@ static void add_finding(lab_findings *findings, const lab_claim *claim, const ch
     for (int i = 0; claim->lever == LAB_LEVER_HITS && i < plan->runs; i++) {
         without[i] = claim->change;
     }
-    find_difference(finding, without, with, (size_t)plan->runs);
-    finding->verdict = judge(finding);
+    lab_claim_judge(finding, without, with, (size_t)plan->runs);
     findings->count++;
 }
 

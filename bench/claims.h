@@ -67,6 +67,11 @@ int lab_claims_plan(lab_plan *plan, lab_options *options);
 /* Judges every claim on every backend of the plan, by its runs. */
 void lab_claims_find(const lab_plan *plan, lab_findings *findings);
 
+/* Judges finding->claim by the values of each run, negative where they are unknown, and sets the
+ * rest of the finding. A run with none of what there was some of without has no ratio: it is taken
+ * for a thousandth, which is less of a change than it was. */
+void lab_claim_judge(lab_finding *finding, const double *without, double *with, size_t runs);
+
 /* What is going to be run, before it is; the table; and how to read it. */
 void lab_claims_announce(const lab_plan *plan, const lab_style *style);
 void lab_claims_print(const lab_findings *findings, const lab_style *style);

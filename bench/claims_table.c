@@ -99,7 +99,7 @@ static void add_row(lab_table *table, const lab_finding *finding, const lab_styl
     char text[LAB_CELL * 2];
 
     lab_table_row(table);
-    snprintf(text, sizeof text, "    %s", finding->claim->name);
+    snprintf(text, sizeof text, "  %s", finding->claim->name);
     lab_table_cell(table, CLAIM, text);
     says_text(finding->claim, style, text, sizeof text);
     lab_table_cell(table, SAYS, text);
@@ -129,7 +129,7 @@ static void add_headings(lab_table *table, const lab_finding *finding, const lab
         snprintf(text, sizeof text, "%s: %s", one->workload->name,
                  returns ? "free memory returned to the system every second"
                          : one->workload->summary);
-        lab_table_line(table, LAB_PLAIN, 2, text);
+        lab_table_line(table, LAB_PLAIN, 0, text);
     }
 }
 

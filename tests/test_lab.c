@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "claims.h"
 #include "format.h"
 #include "input.h"
 #include "measure.h"
@@ -205,6 +206,69 @@ START_TEST(a_constant_ratio_is_found_exactly)
     ck_assert(fabs(d.mean - 1) < 1e-9 && fabs(d.low - 1) < 1e-9 && fabs(d.high - 1) < 1e-9);
     ck_assert(lab_difference_is_real(&d, 0.5));
     ck_assert(!lab_difference_is_real(&d, 1.5)); /* less than runs that differ in nothing */
+}
+END_TEST
+
+/* A tenth is a greater change than three times as much. */
+START_TEST(noise_is_a_ratio_both_ways)
+{
+    const double off[] = {30, 50, 40}, on[] = {3, 5, 4};
+    lab_difference less = lab_sample_compare(off, on, 3), more = lab_sample_compare(on, off, 3);
+
+    ck_assert(lab_difference_is_real(&less, 2) && lab_difference_is_real(&more, 2));
+    ck_assert(!lab_difference_is_real(&less, 11) && !lab_difference_is_real(&more, 11));
+}
+END_TEST
+
+/* What becomes of a claim whose runs without and with had these figures. */
+static lab_verdict judged(double claimed, lab_lever lever, const double without[3],
+                          const double with[3])
+{
+    lab_claim claim = {.change = claimed, .lever = lever};
+    lab_finding finding = {.claim = &claim};
+    double changed[3];
+
+    memcpy(changed, with, sizeof changed);
+    lab_claim_judge(&finding, without, changed, 3);
+    return finding.verdict;
+}
+
+START_TEST(claims_are_judged_by_intervals)
+{
+    static const double before[] = {100, 102, 101}, half[] = {50, 51, 50}, tenth[] = {90, 91, 90},
+                        same[] = {100, 101, 102}, wild[] = {20, 190, 101},
+                        twice[] = {200, 203, 205}, none[] = {0, 0, 0}, some[] = {0, 1, 0},
+                        unknown[] = {-1, -1, -1}, one[] = {50, -1, -1};
+
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, half), LAB_CONFIRMED);
+    ck_assert_int_eq(judged(-0.5, LAB_LEVER_POOLS, before, half), LAB_CONFIRMED);
+    ck_assert_int_eq(judged(-0.6, LAB_LEVER_POOLS, before, half), LAB_LESS);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, tenth), LAB_LESS);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, same), LAB_NONE);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, wild), LAB_NOISE);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, twice), LAB_REVERSE);
+    ck_assert_int_eq(judged(0.2, LAB_LEVER_POOLS, before, twice), LAB_CONFIRMED);
+    ck_assert_int_eq(judged(1.2, LAB_LEVER_POOLS, before, twice), LAB_LESS);
+    ck_assert_int_eq(judged(0.2, LAB_LEVER_POOLS, before, half), LAB_REVERSE);
+    ck_assert_int_eq(judged(0.2, LAB_LEVER_POOLS, before, wild), LAB_NOISE);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, none), LAB_CONFIRMED);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, some), LAB_CONFIRMED);
+    ck_assert_int_eq(judged(0.2, LAB_LEVER_POOLS, before, none), LAB_REVERSE);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, none, none), LAB_NOT_TOLD);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, unknown), LAB_NOT_TOLD);
+    ck_assert_int_eq(judged(-0.4, LAB_LEVER_POOLS, before, one), LAB_FEW);
+}
+END_TEST
+
+/* A share of hits is held against the least that is claimed. */
+START_TEST(hit_rates_are_judged_by_the_share)
+{
+    static const double claimed[] = {0.9, 0.9, 0.9}, most[] = {0.98, 0.99, 0.98},
+                        few[] = {0.7, 0.72, 0.71}, about[] = {0.88, 0.93, 0.9};
+
+    ck_assert_int_eq(judged(0.9, LAB_LEVER_HITS, claimed, most), LAB_CONFIRMED);
+    ck_assert_int_eq(judged(0.9, LAB_LEVER_HITS, claimed, few), LAB_LESS);
+    ck_assert_int_eq(judged(0.9, LAB_LEVER_HITS, claimed, about), LAB_NOISE);
 }
 END_TEST
 
@@ -662,6 +726,9 @@ int main(void)
     tcase_add_test(tests, a_spread_leaves_out_what_is_unknown);
     tcase_add_test(tests, what_is_equal_does_not_differ);
     tcase_add_test(tests, a_constant_ratio_is_found_exactly);
+    tcase_add_test(tests, noise_is_a_ratio_both_ways);
+    tcase_add_test(tests, claims_are_judged_by_intervals);
+    tcase_add_test(tests, hit_rates_are_judged_by_the_share);
     tcase_add_test(tests, few_pairs_have_no_interval);
     tcase_add_test(tests, the_interval_is_that_of_all_resamples);
     tcase_add_test(tests, intervals_hold_the_truth_as_often_as_they_say);

@@ -106,6 +106,7 @@ static const struct field run_fields[] = {
     {"percent", INTEGER | TEXT | NOTHING},
     {"limit_bytes", INTEGER | NOTHING},
     {"pools", BOOLEAN | NOTHING},
+    {"returning", BOOLEAN | NOTHING},
     {"observed", BOOLEAN | NOTHING},
     {"threads", INTEGER},
     {"depth", INTEGER | NOTHING},
@@ -121,6 +122,7 @@ static const struct field run_fields[] = {
     {"ops_per_s", NUMBER | NOTHING},
     {"offered_per_s", INTEGER | NOTHING},
     {"peak_rss_bytes", INTEGER | NOTHING},
+    {"resident_bytes", INTEGER | NOTHING},
     {"live_bytes", INTEGER | NOTHING},
     {"allocated_bytes", INTEGER | NOTHING},
     {"allocated_objects", INTEGER | NOTHING},
@@ -354,6 +356,18 @@ START_TEST(open_loops_have_latencies)
 }
 END_TEST
 
+/* The object has these fields and no others; their numbers may be negative. */
+static void check_kinds(const json_t *object, const struct field *fields, size_t count)
+{
+    ck_assert_uint_eq(json_object_size(object), count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_object_get(object, fields[i].name);
+
+        ck_assert_msg(value != NULL && (kind_of(value) & fields[i].kinds) != 0, "%s",
+                      fields[i].name);
+    }
+}
+
 START_TEST(a_comparison_has_its_differences)
 {
     static const struct field fields[] = {
@@ -372,16 +386,47 @@ START_TEST(a_comparison_has_its_differences)
     {
         double change = json_number_value(json_object_get(one, "change"));
 
-        ck_assert_uint_eq(json_object_size(one), sizeof fields / sizeof fields[0]);
-        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-            const json_t *value = json_object_get(one, fields[i].name);
-
-            ck_assert_msg(value != NULL && (kind_of(value) & fields[i].kinds) != 0, "%s",
-                          fields[i].name);
-        }
+        check_kinds(one, fields, sizeof fields / sizeof fields[0]);
         ck_assert_double_le(json_number_value(json_object_get(one, "low")), change + 1e-9);
         ck_assert_double_ge(json_number_value(json_object_get(one, "high")), change - 1e-9);
     }
+    json_decref(document);
+}
+END_TEST
+
+START_TEST(claims_have_their_verdicts)
+{
+    static const struct field fields[] = {{"workload", TEXT},
+                                          {"backend", TEXT},
+                                          {"mode", TEXT | NOTHING},
+                                          {"claim", TEXT},
+                                          {"claimed", NUMBER},
+                                          {"without", NUMBER | NOTHING},
+                                          {"with", NUMBER | NOTHING},
+                                          {"change", NUMBER | NOTHING},
+                                          {"low", NUMBER | NOTHING},
+                                          {"high", NUMBER | NOTHING},
+                                          {"noise", NUMBER | NOTHING},
+                                          {"gone", BOOLEAN},
+                                          {"verdict", TEXT}};
+    int status;
+    json_t *document = lab("claims --scale 1 --runs 3 --backend lull,malloc --json -", &status);
+    json_t *list = json_object_get(document, "claims"), *one, *run;
+    size_t index, watched = 0;
+
+    ck_assert_int_eq(status, 0);
+    ck_assert_uint_eq(json_array_size(list), 2 * 20);
+    json_array_foreach(list, index, one)
+    {
+        check_kinds(one, fields, sizeof fields / sizeof fields[0]);
+    }
+    json_array_foreach(json_object_get(document, "runs"), index, run)
+    {
+        check_run(run);
+        watched += !is_null(run, "resident_bytes");
+        ck_assert_int_eq(is_null(run, "returning"), is_null(run, "resident_bytes"));
+    }
+    ck_assert_uint_eq(watched, 2 * 4 * 3);
     json_decref(document);
 }
 END_TEST
@@ -423,6 +468,7 @@ int main(void)
     tcase_add_test(tests, what_is_unknown_is_null);
     tcase_add_test(tests, open_loops_have_latencies);
     tcase_add_test(tests, a_comparison_has_its_differences);
+    tcase_add_test(tests, claims_have_their_verdicts);
     tcase_add_test(tests, a_failed_run_says_so);
     tcase_set_timeout(tests, 300); /* of an emulated machine */
     return support_run(suite, tests);
