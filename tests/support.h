@@ -80,6 +80,13 @@ static inline bool support_emulated(void)
     return true;
 }
 
+/* ThreadSanitizer ends the child of several threads that starts one. */
+#if defined(__SANITIZE_THREAD__)
+#define SUPPORT_CHILD_THREADS 0
+#else
+#define SUPPORT_CHILD_THREADS 1
+#endif
+
 /* Options for exact tests: the environment has no say, and a cycle comes only when asked for. */
 static inline lull_options support_options(void)
 {

@@ -186,8 +186,8 @@ int main(void)
     tcase_add_loop_test(tests, nor_where_words_are_tagged, 0, 2);
     tcase_add_loop_test(tests, nor_where_threads_linger, 0, 4);
     tcase_add_test(tests, nor_where_signals_come);
-#if !defined(__SANITIZE_THREAD__) /* which ends a child that starts a thread */
-    tcase_add_test(tests, nor_where_threads_fork);
-#endif
+    if (SUPPORT_CHILD_THREADS) {
+        tcase_add_test(tests, nor_where_threads_fork);
+    }
     return support_run(suite, tests);
 }

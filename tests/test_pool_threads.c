@@ -401,7 +401,9 @@ int main(void)
 
     tcase_add_test(threads, a_thread_that_leaves_gives_back);
     tcase_add_test(threads, threads_share_a_pool);
-    tcase_add_test(threads, a_forked_child_has_the_pool);
+    if (SUPPORT_CHILD_THREADS) {
+        tcase_add_test(threads, a_forked_child_has_the_pool);
+    }
     if (!support_audited()) { /* these look into magazines, which an audit leaves empty */
         tcase_add_test(threads, a_signal_finds_every_object);
         tcase_add_test(threads, a_signal_leaves_slots_alone);
