@@ -916,6 +916,24 @@ static TCase *add_case(Suite *suite, const char *name)
     return added;
 }
 
+/* What is live beyond three quarters of what the limit leaves; never below 0. */
+START_TEST(excess_is_what_the_limit_lacks)
+{
+    lull__pacer_init(&p, 100, 0, 0);
+    p.live_bytes = UINT64_MAX;
+    ck_assert_uint_eq(lull__pacer_excess(&p), 0); /* no limit */
+    p.limit_bytes = 1000;
+    p.live_bytes = 750;
+    ck_assert_uint_eq(lull__pacer_excess(&p), 0);
+    p.live_bytes = 800;
+    ck_assert_uint_eq(lull__pacer_excess(&p), 50);
+    p.overhead_bytes = 200; /* room is 800 */
+    ck_assert_uint_eq(lull__pacer_excess(&p), 200);
+    p.system_bytes = 1300; /* and 300 beyond the limit: 500 */
+    ck_assert_uint_eq(lull__pacer_excess(&p), 425);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pacer");
@@ -962,6 +980,7 @@ int main(void)
     tcase_add_test(scavenger, without_a_goal_what_was_in_use_is_kept);
     tcase_add_test(scavenger, the_scavenger_takes_one_percent);
     tcase_add_test(scavenger, the_scavenger_saves_no_more_than_a_millisecond);
+    tcase_add_test(scavenger, excess_is_what_the_limit_lacks);
     tcase_add_test(scavenger, the_scavenger_pays_its_debts);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
