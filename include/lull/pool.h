@@ -72,7 +72,7 @@ typedef struct lull_pool_bounds {
  *   type and object_bytes   the heap: an array of `type` of so many bytes
  *   make           the heap, by the program; with LULL_POOL_OUTSIDE from elsewhere
  *   object_bytes   malloc and free: objects outside the heap, aligned to 16, zeroed when made. The
- *                  heap may be of mode off and hold nothing: see doc/embedding.md
+ *                  heap may be of mode off and hold nothing: see doc/pools.md
  * Objects outside the heap are never scanned: what they point to is not kept by them. */
 typedef struct lull_pool_options {
     size_t struct_size;           /* sizeof(lull_pool_options) */
