@@ -24,8 +24,7 @@ void lull__audit_finish(lull_heap *heap)
 {
     struct lull__audit *audit = &heap->audit;
 
-    LULL__FOR_EACH_CUSTODY(audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(audit, custody) {
         lull__custody_spend(audit, custody);
     }
     lull__audit_tell(heap);
@@ -85,7 +84,7 @@ static struct lull__custody *take(struct lull__audited *pool, char *object)
 {
     struct lull__custody *custody = lull__custody_take(&pool->heap->audit, object);
 
-    if (custody != NULL && custody->pool != pool) {
+    if (custody != NULL) {
         custody->pool = pool;
     }
     return custody;
@@ -96,8 +95,7 @@ static struct lull__custody *take(struct lull__audited *pool, char *object)
 /* The custody of an object outside the heap that `object` points into; NULL: none. */
 static struct lull__custody *outside_around(struct lull__audit *audit, const char *object)
 {
-    LULL__FOR_EACH_CUSTODY(audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(audit, custody) {
         if (custody->pool != NULL && custody->pool->outside &&
             (size_t)(object - custody->object) < custody->bytes) {
             return custody;
@@ -161,7 +159,7 @@ static bool receive(lull_thread *t, struct lull__audited *pool, char *object,
     if (custody != NULL) { /* else the audit does not know it */
         custody->where = LULL__RESET;
         custody->putter = t->number;
-        custody->settled = false;
+        custody->settled = 0;
         custody->told_held = custody->told_written = false;
         memcpy(custody->put_at, caller, sizeof custody->put_at);
     }
@@ -342,8 +340,7 @@ void lull__audit_close(struct lull__audited *pool)
     lull_thread *entered = lull__enter_any(pool->heap);
 
     pthread_mutex_lock(&audit->ledger.lock);
-    LULL__FOR_EACH_CUSTODY(audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(audit, custody) {
         if (custody->pool != pool) {
             continue;
         }
@@ -412,8 +409,7 @@ void lull__audit_misuse(lull_thread *t, const struct lull__audited *pool, lull_p
 void lull__audit_fork_child(lull_heap *heap, bool lost)
 {
     pthread_mutex_init(&heap->audit.ledger.lock, NULL);
-    LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
         custody->excused |= lost; /* what the lost threads held dies now */
     }
 }

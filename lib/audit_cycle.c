@@ -8,9 +8,10 @@
  * .arg.held  A pooled object that a second marking reaches without the pools is in use. That sets
  *   out from roots that say what they are (registered ranges, handles, frames, tracers) and follows
  *   fields that are pointers, so no stale word of a stack and no number that looks like an address
- *   counts. A program that puts an object and then clears its own pointer is right: so one put by a
- *   thread is judged only once that thread was seen at a safepoint after it, not where a signal
- *   holds it, which may be between the two. */
+ *   counts. A program that puts an object and then lets go of it is right, and a collection may
+ *   come in between: where a signal holds the thread, or in the get whose object takes the place of
+ *   the one put. So an object is judged at the second collection that meets its putter at a
+ *   safepoint, and not in a get that makes an object. */
 #include "audit.h"
 #include "audit_report.h"
 #include "custody.h"
@@ -27,9 +28,18 @@ static bool is_kept(const struct lull__custody *custody)
     return custody->where == LULL__IDLE || custody->where == LULL__DROPPED;
 }
 
+/* .arg.held */
+static bool is_settled(const struct lull__custody *custody)
+{
+    return is_kept(custody) && custody->settled == LULL__SETTLED && !custody->told_held &&
+           !custody->pool->outside;
+}
+
 /* ---- idle objects ---- */
 
-static bool is_held_by_signal(const lull_heap *heap, uint32_t number)
+/* Whether the thread that put an object may be about to let go of it: a signal holds it anywhere, or
+ * it is in a get, whose object may take the other one's place. */
+static bool is_busy(const lull_heap *heap, uint32_t number)
 {
     const lull_thread *t = heap->threads;
 
@@ -38,27 +48,30 @@ static bool is_held_by_signal(const lull_heap *heap, uint32_t number)
     }
     /* relaxed: it changes only while threads are not held */
     return t != NULL &&
-           atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
+           (t->making != NULL ||
+            atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED);
 }
 
-/* Looks at the bytes of what lies idle, and notes what may be judged; whether anything may. */
-static bool look_at_idle(lull_heap *heap)
+/* Looks at the bytes of what lies idle, and notes what may be judged; whether anything may. `end`:
+ * nobody is about to do anything. */
+static bool look_at_idle(lull_heap *heap, bool end)
 {
     struct lull__finding finding;
     bool any = false;
 
-    LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
         if (custody->pool == NULL || !is_kept(custody)) {
             continue;
         }
         if (!lull__audit_is_whole(custody, &finding)) {
             lull__finding_keep(heap, &finding);
         }
-        if (!custody->settled) {
-            custody->settled = !is_held_by_signal(heap, custody->putter);
+        if (end) {
+            custody->settled = LULL__SETTLED;
+        } else if (custody->settled < LULL__SETTLED && !is_busy(heap, custody->putter)) {
+            custody->settled++;
         }
-        any |= custody->settled && !custody->told_held && !custody->pool->outside;
+        any |= is_settled(custody);
     }
     return any;
 }
@@ -85,14 +98,12 @@ static bool meet_held(struct lull__walk *w, const struct lull__meeting *meeting)
 /* The pools are as if they were not: no way leads through what they have. */
 static void leave_out_pools(struct lull__walk *w)
 {
-    LULL__FOR_EACH_CUSTODY(&w->heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&w->heap->audit, custody) {
         if (custody->pool == NULL || custody->pool->outside || custody->where == LULL__OUT) {
             continue;
         }
         custody->held_by = NULL;
-        bool watched = is_kept(custody) && custody->settled && !custody->told_held;
-        *lull__walk_mark(w, custody->object) = watched ? WATCHED : LULL__WALK_SEEN;
+        *lull__walk_mark(w, custody->object) = is_settled(custody) ? WATCHED : LULL__WALK_SEEN;
     }
 }
 
@@ -190,8 +201,7 @@ static void tell_held(struct lull__walk *w)
 {
     struct lull__finding finding;
 
-    LULL__FOR_EACH_CUSTODY(&w->heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&w->heap->audit, custody) {
         if (custody->pool == NULL || custody->where == LULL__OUT || custody->held_by == NULL) {
             continue;
         }
@@ -259,15 +269,13 @@ static void find_forgotten(lull_heap *heap, const struct lull__marker *m)
     struct lull__walk w = {.heap = heap, .meet = meet_all, .loose = true};
 
     if (lull__walk_begin(&w)) {
-        LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-        {
+        LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
             if (is_kept(custody) && is_dead(heap, m, custody)) {
                 set_out_from(&w, custody);
             }
         }
         lull__walk_all(&w);
-        LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-        {
+        LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
             if (may_be_forgotten(custody) && is_dead(heap, m, custody) &&
                 *lull__walk_mark(&w, custody->object) != LULL__WALK_SEEN) {
                 tell_forgotten(heap, custody);
@@ -280,8 +288,7 @@ static void find_forgotten(lull_heap *heap, const struct lull__marker *m)
 /* Forgets the dead, before their addresses mean others. */
 static void bury(lull_heap *heap, const struct lull__marker *m)
 {
-    LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
         if (is_dead(heap, m, custody)) {
             lull__custody_forget(&heap->audit, custody);
         }
@@ -293,11 +300,10 @@ void lull__audit_cycle(lull_heap *heap, struct lull__marker *m)
     bool forgotten = false;
 
     pthread_mutex_lock(&heap->audit.ledger.lock);
-    if (look_at_idle(heap)) {
+    if (look_at_idle(heap, false)) {
         find_held(heap);
     }
-    LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
         forgotten |= may_be_forgotten(custody) && is_dead(heap, m, custody);
     }
     if (forgotten) {
@@ -326,8 +332,7 @@ static void walk_loosely(struct lull__walk *w)
         w->tracer.range(&w->tracer, &word, &word + 1);
     }
     pthread_mutex_unlock(&f->lock);
-    LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-    {
+    LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
         if (is_kept(custody)) {
             set_out_from(w, custody);
         }
@@ -342,8 +347,7 @@ static void find_left(lull_heap *heap)
 
     if (lull__walk_begin(&w)) {
         walk_loosely(&w);
-        LULL__FOR_EACH_CUSTODY(&heap->audit, custody)
-        {
+        LULL__FOR_EACH_CUSTODY(&heap->audit, custody) {
             if (may_be_forgotten(custody) &&
                 *lull__walk_mark(&w, custody->object) != LULL__WALK_SEEN) {
                 tell_forgotten(heap, custody);
@@ -363,7 +367,7 @@ void lull__audit_end(lull_heap *heap)
     lull__phase_finish_sweep(heap, false); /* the dead, unswept, may hold anything */
     lull__hold_all(heap);
     pthread_mutex_lock(&heap->audit.ledger.lock);
-    if (look_at_idle(heap)) {
+    if (look_at_idle(heap, true)) {
         find_held(heap);
     }
     find_left(heap);

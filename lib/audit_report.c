@@ -4,6 +4,7 @@
  * so may the C library where it looks for the names of places. */
 #include "audit_report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ void lull__finding_begin(struct lull__finding *finding, lull_pool_misuse misuse,
 }
 
 __attribute__((format(printf, 4, 0))) static size_t add(char *text, size_t room, size_t length,
-                                                         const char *format, va_list arguments)
+                                                        const char *format, va_list arguments)
 {
     int more = vsnprintf(text + length, room - length, format, arguments);
     return lull__min(length + (size_t)lull__max(more, 0), room - 1);
@@ -136,6 +137,7 @@ static void say_all(struct text *text, const struct lull__finding *finding)
 static void tell(lull_heap *heap, struct lull__finding *finding)
 {
     struct lull__audit *audit = &heap->audit;
+    int saved_errno = errno;
     struct text text = {.length = 0};
 
     lull_thread *entered = lull__enter_any(heap);
@@ -156,6 +158,7 @@ static void tell(lull_heap *heap, struct lull__finding *finding)
         ssize_t written = write(STDERR_FILENO, text.line, text.length);
         (void)written;
     }
+    errno = saved_errno;
 }
 
 void lull__finding_tell(lull_thread *t, struct lull__finding *finding)

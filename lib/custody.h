@@ -19,12 +19,15 @@
  *   any -> none           it died, or its pool is destroyed */
 enum lull__where { LULL__OUT, LULL__RESET, LULL__IDLE, LULL__DROPPED };
 
+#define LULL__SETTLED 2
+
 struct lull__custody {
     struct lull__custody *next;   /* of those not in use */
     char *object;                 /* as marking finds it: its first byte; NULL: not in use */
     struct lull__audited *pool;   /* NULL: it is no more */
     uint8_t where;                /* enum lull__where */
-    bool settled;                 /* put, and its putter has been at a safepoint since */
+    uint8_t settled;              /* collections since it was put that met its putter at a safepoint
+                                     and in no `make`; counted to LULL__SETTLED, from where on it is judged */
     bool excused;                 /* out when a fork lost threads: it may die without a report */
     bool told_held, told_written; /* that it was used or written to since it was put */
     uint32_t putter;              /* number of the thread that put it */
@@ -52,7 +55,7 @@ void *lull__custody_spent(struct lull__audit *audit);
 /* Gives all memory back. */
 void lull__custody_finish(struct lull__audit *audit);
 
-/* LULL__FOR_EACH_CUSTODY (audit, custody): `custody` may be forgotten within. */
+/* LULL__FOR_EACH_CUSTODY(audit, custody): `custody` may be forgotten within. */
 #define LULL__FOR_EACH_CUSTODY(audit, custody)                                                     \
     for (struct lull__custody *custody = lull__custody_next(audit, NULL); custody != NULL;         \
          custody = lull__custody_next(audit, custody))

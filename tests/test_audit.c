@@ -166,6 +166,13 @@ static void collect(void)
     ck_assert_int_eq(lull_collect(self), LULL_OK);
 }
 
+/* Until what was put is judged. */
+static void settle(void)
+{
+    collect();
+    collect();
+}
+
 /* The heap's end finds nothing more. */
 static void end(void)
 {
@@ -368,10 +375,10 @@ START_TEST(a_registered_root_holds_it)
 {
     begin(_i);
     uintptr_t object = ~put_but_hold(&root[3]);
-    collect();
+    settle();
     check_held(object);
     ck_assert(says("held by the registered root at %p\n", (void *)&root[3]));
-    collect(); /* once is enough */
+    settle(); /* once is enough */
     nothing_was_seen();
     end();
 }
@@ -383,7 +390,7 @@ START_TEST(a_handle_holds_it)
     struct item *item = take();
     lull_handle *handle = lull_handle_new(self, item);
     put(item);
-    collect();
+    settle();
     check_held((uintptr_t)item);
     ck_assert(says("held by a handle\n"));
     lull_handle_free(self, handle);
@@ -396,7 +403,7 @@ START_TEST(a_frame_holds_it)
     begin(_i);
     LULL_FRAME(self, frame, 2);
     uintptr_t object = ~put_but_hold(&frame.root[1]);
-    collect();
+    settle();
     check_held(object);
     ck_assert(says("held by a frame of thread 1, at %p\n", (void *)&frame.root[1]));
     lull_frame_pop(self, &frame.head);
@@ -418,7 +425,7 @@ START_TEST(a_tracer_holds_it)
     lull_set_tracer(self, trace_it, NULL);
     traced = take();
     put(traced);
-    collect();
+    settle();
     check_held((uintptr_t)traced);
     ck_assert(says("held by the tracer of thread 1"));
     traced = NULL;
@@ -444,7 +451,7 @@ START_TEST(the_way_is_told)
     struct item *item = take();
     lull_store(self, &array[71], &item->bytes[5]); /* into the object is as good */
     put(item);
-    collect();
+    settle();
     check_held((uintptr_t)item);
     ck_assert(says("held by the registered root at %p -> %p (struct holder) at offset 16 -> %p "
                    "(pointer) at offset 568\n",
@@ -466,7 +473,7 @@ START_TEST(a_long_way_is_cut)
     struct item *item = take();
     lull_store(self, &node[11]->next, item);
     put(item);
-    collect();
+    settle();
     check_held((uintptr_t)item);
     ck_assert(says("%p (struct item) at offset 8 -> ... (4 more) -> %p (struct item) at offset 8",
                    (void *)node[3], (void *)node[8]));
@@ -486,7 +493,7 @@ START_TEST(a_callback_holds_it)
     void **holder = lull_alloc(self, lull_type_custom(heap, "traced", 64, trace_words, NULL));
     lull_store(self, &root[0], holder);
     uintptr_t object = ~put_but_hold(&holder[4]);
-    collect();
+    settle();
     check_held(object);
     ck_assert(says("-> %p (traced) at offset 32\n", (void *)holder));
     end();
@@ -514,14 +521,46 @@ START_TEST(what_does_not_hold_is_not_reported)
     lull_store(self, &third->next, item); /* what is put does not count, though it is reached */
     lull_store(self, &root[3], third);
     put(third);
-    collect();
+    settle();
     only(LULL_POOL_USE_AFTER_PUT, (uintptr_t)third);
-    collect();
+    settle();
     end();
 }
 END_TEST
 
 static atomic_uint stage; /* that threads are at */
+
+static void *make_and_collect(lull_thread *t, void *arg)
+{
+    (void)arg;
+    lull_collect(t);
+    lull_collect(t);
+    lull_collect(t);
+    return lull_alloc(t, item_type);
+}
+
+/* An object may be put, and then give its place to the next, whatever that takes. */
+START_TEST(the_next_object_takes_its_place)
+{
+    begin(_i);
+    lull_pool *slow = new_pool((lull_pool_options){.make = make_and_collect});
+    lull_pool *other = new_pool((lull_pool_options){.make = make_and_collect});
+    root[1] = take_from(slow);
+    for (int i = 0; i < 3; i++) {
+        put_into(i % 2 == 0 ? slow : other, root[1]);
+        lull_store(self, &root[1], take_from(i % 2 == 0 ? other : slow));
+        nothing_was_seen();
+        collect();
+        nothing_was_seen();
+    }
+    settle();
+    put_into(other, root[1]);
+    collect(); /* nor is one collection in between too much */
+    root[1] = NULL;
+    settle();
+    end();
+}
+END_TEST
 
 /* Of another thread, that a signal holds after its put and before it lets go. */
 #ifndef SIGNALS_WAIT
@@ -559,7 +598,7 @@ START_TEST(a_put_is_judged_after_a_safepoint)
     }
     atomic_store(&stage, 2);
     mutator_await_blocked(self, &stage, 3);
-    collect();
+    settle();
     if (lets_go) {
         nothing_was_seen();
     } else {
@@ -1401,6 +1440,7 @@ int main(void)
     tcase_add_loop_test(tests, a_long_way_is_cut, 0, COLLECTING);
     tcase_add_loop_test(tests, a_callback_holds_it, 0, COLLECTING);
     tcase_add_loop_test(tests, what_does_not_hold_is_not_reported, 0, COLLECTING);
+    tcase_add_loop_test(tests, the_next_object_takes_its_place, 0, COLLECTING);
     tcase_add_loop_test(tests, what_is_dropped_is_whole, 0, COLLECTING);
 #ifdef SIGNALS_WAIT /* and the child of a fork may start no thread */
     tcase_add_test(tests, a_fork_loses_threads);
