@@ -189,6 +189,7 @@ static void set_result(json_t *run, const lab_record *record)
     set_integer(run, "offered_per_s", result->offered_ops_s);
     set_integer(run, "peak_rss_bytes", result->peak_rss_bytes);
     set_integer(run, "resident_bytes", result->resident_bytes);
+    set_integer(run, "returns", result->returns);
     set_integer(run, "live_bytes", result->live_bytes);
     set_integer(run, "allocated_bytes", result->allocated_bytes);
     set_integer(run, "allocated_objects", result->allocated_objects);

@@ -123,6 +123,7 @@ static const struct field run_fields[] = {
     {"offered_per_s", INTEGER | NOTHING},
     {"peak_rss_bytes", INTEGER | NOTHING},
     {"resident_bytes", INTEGER | NOTHING},
+    {"returns", INTEGER | NOTHING},
     {"live_bytes", INTEGER | NOTHING},
     {"allocated_bytes", INTEGER | NOTHING},
     {"allocated_objects", INTEGER | NOTHING},
@@ -431,6 +432,33 @@ START_TEST(claims_have_their_verdicts)
 }
 END_TEST
 
+/* Those of the runs whose resident size is watched take over three seconds each, as their requests
+ * arrive that slowly. */
+START_TEST(memory_is_returned_where_it_is_said_to_be)
+{
+    int status;
+    json_t *document = lab("claims --scale 3 --rate 3000 --runs 1 --threads 1 --json -", &status);
+    json_t *run;
+    size_t index;
+
+    ck_assert_int_eq(status, 0);
+    json_array_foreach(json_object_get(document, "runs"), index, run)
+    {
+        json_int_t returns = json_integer_value(json_object_get(run, "returns"));
+
+        if (is_null(run, "returning")) {
+            ck_assert(is_null(run, "returns"));
+        } else if (json_is_true(json_object_get(run, "returning"))) {
+            ck_assert_int_ge(returns, 1);
+            ck_assert_int_ge(json_integer_value(json_object_get(run, "cycles")), returns);
+        } else {
+            ck_assert_int_eq(returns, 0);
+        }
+    }
+    json_decref(document);
+}
+END_TEST
+
 START_TEST(a_failed_run_says_so)
 {
     int status;
@@ -469,6 +497,7 @@ int main(void)
     tcase_add_test(tests, open_loops_have_latencies);
     tcase_add_test(tests, a_comparison_has_its_differences);
     tcase_add_test(tests, claims_have_their_verdicts);
+    tcase_add_test(tests, memory_is_returned_where_it_is_said_to_be);
     tcase_add_test(tests, a_failed_run_says_so);
     tcase_set_timeout(tests, 300); /* of an emulated machine */
     return support_run(suite, tests);
