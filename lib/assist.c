@@ -8,8 +8,6 @@
  * (cache.c). */
 #include "assist.h"
 
-#include <sched.h>
-
 #include "thread.h"
 
 #define QUANTUM_NS 8000 /* for one assist */
@@ -36,35 +34,16 @@ static bool behind(const lull_heap *heap)
     return (double)allocated * (double)expected > (double)marked * (double)headroom;
 }
 
-/* Past the goal there is nothing left to wait for but the collector: it may want this processor. */
-static bool past_goal(const lull_heap *heap)
-{
-    return heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
-}
-
-static void assist(lull_thread *t, uint64_t now_ns)
-{
-    lull_heap *heap = t->heap;
-    bool marking = atomic_load_explicit(&heap->marking, memory_order_relaxed);
-
-    if (marking && behind(heap) && lull__mark_assist(t, now_ns + QUANTUM_NS)) {
-        return;
-    }
-    if (past_goal(heap)) {
-        sched_yield();
-    }
-}
-
 void lull__assist(lull_thread *t)
 {
     lull_heap *heap = t->heap;
 
-    if (!atomic_load_explicit(&heap->collector.wanted, memory_order_relaxed)) {
-        return; /* no cycle runs, nor is one asked for */
+    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) || !behind(heap)) {
+        return;
     }
     uint64_t start_ns = lull__os_now_ns();
     lull__enter(t);
-    assist(t, start_ns);
+    lull__mark_assist(t, start_ns + QUANTUM_NS);
     lull__leave(t);
     uint64_t ns = lull__os_now_ns() - start_ns;
     if (ns >= NOTED_NS) {

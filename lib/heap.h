@@ -582,7 +582,8 @@ struct lull_heap {
     pthread_mutex_t cycle_lock;  /* held by the thread that collects */
     pthread_mutex_t turn_lock;   /* held by who waits for that; see lull__collector_lock */
     _Atomic uint64_t cycles;     /* finished */
-    uint64_t last_cycle_end_ns;  /* under cycle_lock; the heap's creation before the first */
+    uint64_t paced_cpu_ns;       /* the process's CPU at the last cycle's end; under cycle_lock */
+    uint64_t paced_gc_cpu_ns;    /* the collector's then; likewise */
     struct lull__mark_queue queue;
     struct lull__marker_pool markers;
     struct lull__ephemerons ephemerons;
@@ -605,7 +606,6 @@ struct lull_heap {
     _Atomic uint64_t live_bytes;       /* marked by the last cycle */
     _Atomic uint64_t allocated_since;  /* bytes since; over-counts by the runs in caches */
     _Atomic uint64_t trigger_bytes;    /* heap bytes at which a cycle begins */
-    _Atomic uint64_t goal_bytes;       /* heap bytes at which it should be over */
 
     struct lull__worker worker;
 

@@ -119,14 +119,14 @@ uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside)
 
 static void limit_share(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
 {
-    uint64_t held_ns = cycle->held_ns;
-    uint64_t running_ns = minus(cycle->elapsed_ns, held_ns);
-    uint64_t level_ns = minus(plus(p->bucket_ns, held_ns), running_ns);
+    uint64_t gc_ns = cycle->gc_cpu_ns;
+    uint64_t running_ns = minus(cycle->cpu_ns, gc_ns);
+    uint64_t level_ns = minus(plus(p->bucket_ns, gc_ns), running_ns);
     uint64_t owed_ns;
 
-    p->bucket_ns = least(level_ns, plus(LULL__PACER_BUCKET_NS, held_ns));
-    owed_ns = minus(plus(p->bucket_ns, held_ns), LULL__PACER_BUCKET_NS);
-    p->step_bytes = scale(cycle->allocated_bytes, owed_ns, most(most(running_ns, held_ns / 16), 1));
+    p->bucket_ns = least(level_ns, plus(LULL__PACER_BUCKET_NS, gc_ns));
+    owed_ns = minus(plus(p->bucket_ns, gc_ns), LULL__PACER_BUCKET_NS);
+    p->step_bytes = scale(cycle->allocated_bytes, owed_ns, most(most(running_ns, gc_ns / 16), 1));
 }
 
 void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)

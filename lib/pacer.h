@@ -23,25 +23,24 @@
  *   most      = max(1.1 · allocated while the last cycle marked, 3/4 · most)
  *
  * The limiter: a limit near or below what is live would have the collector run all the time.
- * A leaky bucket fills while threads are held and drains while they run; it may hold a second.
- * The goal passes the limit by as much as the program allocates in the time it has to run so that
- * the next cycle, if it is like the last, does not fill the bucket further. So the collector may
- * take a second at once, and half of the time over time:
+ * A leaky bucket fills with the CPU that the collector uses and drains with the program's; it may
+ * hold a fifth of a second. The goal passes the limit by as much as the program allocates in the
+ * CPU it has to use so that the next cycle, if it is like the last, does not fill the bucket
+ * further. So the collector may take a fifth of a second at once, and half of the CPU over time:
  *
- *   running   = elapsed − held
- *   bucket    = clamp(bucket + held − running, 0, 1 s + held), at each cycle's end
- *   owed      = max(bucket + held − 1 s, 0), time that the program is to run before the next
- *   step      = allocated · owed / max(running, held / 16)
+ *   running   = CPU of the process since the last cycle's end − collector's
+ *   bucket    = clamp(bucket + collector's − running, 0, 0.2 s + collector's), at each cycle's end
+ *   owed      = max(bucket + collector's − 0.2 s, 0), what the program is to have before the next
+ *   step      = allocated · owed / max(running, collector's / 16)
  *
  * What a cycle took too much stays in the bucket and is owed in the next, up to the cycle's own
- * time: so a rate of allocation that is not that of the last cycle averages out, and the step is
- * never more than the program allocates in two cycles' time. The rate is measured
- * over a sixteenth of a cycle at least, as a single refill in no time would promise anything.
+ * CPU: so a rate of allocation that is not that of the last cycle averages out, and the step is
+ * never more than the program allocates in two cycles' CPU. The rate is measured over a sixteenth
+ * of a cycle at least, as a single refill in no time would promise anything.
  *
- * Deviations from Go: threads held stand for CPU used, as a stop takes every core whatever the
- * markers use of it; beside the program CPU of the collector stands for time held, divided by the
- * processors; and where Go's full bucket turns assists off, of which a stop has none, ours
- * raises the goal, by degrees.
+ * Deviations from Go: the share is of the CPU that the process had, not of all processors, so it
+ * is the same on a machine that others use; and where Go's full bucket turns assists off, ours
+ * raises the goal, by degrees, as a stop has no assists.
  *
  * What the scavenger leaves resident, and how fast it works:
  *
@@ -62,7 +61,7 @@
 
 #define LULL__PACER_NEVER UINT64_MAX /* a goal or trigger that no heap reaches */
 
-#define LULL__PACER_BUCKET_NS 1000000000u /* held beyond half of the time */
+#define LULL__PACER_BUCKET_NS 200000000u /* the collector's CPU beyond half */
 #define LULL__PACER_HEADROOM_PERCENT 3
 #define LULL__PACER_HEADROOM_MIN LULL__MIB
 #define LULL__PACER_BYTES_PER_MARKER 5000000u /* live bytes that keep one marker busy */
@@ -102,8 +101,8 @@ struct lull__pacer_cycle {
     uint64_t overhead_bytes;  /* of it, neither objects, dead ones not yet swept included, nor
                                  idle spans */
     uint64_t allocated_bytes; /* since the last cycle's end */
-    uint64_t elapsed_ns;      /* since the last cycle's end, this cycle included */
-    uint64_t held_ns;         /* of it, threads were held; or the collector's CPU a processor */
+    uint64_t cpu_ns;          /* of the process, since the last cycle's end */
+    uint64_t gc_cpu_ns;       /* of it, the collector's, assists included */
     uint64_t beside_bytes;    /* allocated while it marked; 0 in mode stop */
 };
 

@@ -135,7 +135,6 @@ void lull__phase_set_goal(lull_heap *heap)
 
     /* relaxed: a number that allocation compares with */
     atomic_store_explicit(&heap->trigger_bytes, trigger, memory_order_relaxed);
-    atomic_store_explicit(&heap->goal_bytes, heap->pacer.goal_bytes, memory_order_relaxed);
     lull__emit(&heap->events, goal_set, 0, heap->pacer.goal_bytes, trigger,
                (uint64_t)(int64_t)heap->pacer.gc_percent, heap->pacer.limit_bytes);
 }
@@ -145,7 +144,10 @@ void lull__phase_pace(struct lull__cycle *c)
     lull_heap *heap = c->heap;
     size_t metadata = metadata_bytes(heap);
     uint64_t used = c->in_use_bytes;
-    uint64_t now_ns = lull__os_now_ns();
+    uint64_t cpu_ns = lull__os_process_cpu_ns();
+    uint64_t gc_cpu_ns = lull__events_cpu_ns(&heap->events);
+    /* a fork's child has a clock of its own */
+    uint64_t used_ns = cpu_ns > heap->paced_cpu_ns ? cpu_ns - heap->paced_cpu_ns : cpu_ns;
     uint64_t live = c->marked.bytes + c->black_bytes;
     struct lull__pacer_cycle found = {
         .live_bytes = live,
@@ -154,9 +156,8 @@ void lull__phase_pace(struct lull__cycle *c)
         .system_bytes = used + lull__events_idle_bytes(&heap->events) + metadata,
         .overhead_bytes = metadata + (used > c->before_bytes ? used - c->before_bytes : 0),
         .allocated_bytes = c->counted_bytes,
-        .elapsed_ns = now_ns - heap->last_cycle_end_ns,
-        .held_ns = lull__runs_beside(heap) ? c->held_ns + c->marked.cpu_ns / lull__os_processors()
-                                           : c->held_ns,
+        .cpu_ns = used_ns,
+        .gc_cpu_ns = lull__min(gc_cpu_ns - heap->paced_gc_cpu_ns, used_ns),
         .beside_bytes = c->black_bytes,
     };
 
@@ -168,7 +169,8 @@ void lull__phase_pace(struct lull__cycle *c)
     atomic_fetch_sub_explicit(&heap->allocated_since, c->counted_bytes, memory_order_relaxed);
     lull__phase_set_goal(heap);
     pthread_mutex_unlock(&heap->pacer_lock);
-    heap->last_cycle_end_ns = now_ns;
+    heap->paced_cpu_ns = cpu_ns;
+    heap->paced_gc_cpu_ns = gc_cpu_ns;
 }
 
 static size_t retain_bytes(struct lull__cycle *c)

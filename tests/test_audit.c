@@ -110,7 +110,7 @@ static const lull_pool_report *only(lull_pool_misuse misuse, uintptr_t object)
     return &seen.report[0];
 }
 
-static bool says(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static bool says(const char *format, ...)
 {
     char text[512];
     va_list arguments;

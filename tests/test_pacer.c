@@ -281,8 +281,8 @@ START_TEST(any_goal_is_that_of_naive_arithmetic)
             .system_bytes = random_magnitude(&r),
             .overhead_bytes = random_magnitude(&r),
             .allocated_bytes = random_magnitude(&r),
-            .elapsed_ns = random_magnitude(&r),
-            .held_ns = random_magnitude(&r),
+            .cpu_ns = random_magnitude(&r),
+            .gc_cpu_ns = random_magnitude(&r),
         };
 
         lull__pacer_init(&p, random_percent(&r), random_magnitude(&r), random_magnitude(&r));
@@ -331,8 +331,8 @@ START_TEST(any_runway_is_within_bounds)
                 .system_bytes = random_magnitude(&r),
                 .overhead_bytes = random_magnitude(&r),
                 .allocated_bytes = random_magnitude(&r),
-                .elapsed_ns = random_magnitude(&r),
-                .held_ns = random_magnitude(&r),
+                .cpu_ns = random_magnitude(&r),
+                .gc_cpu_ns = random_magnitude(&r),
                 .beside_bytes = random_magnitude(&r),
             };
             long double faded = (long double)p.runway_bytes * 3 / 4;
@@ -361,22 +361,22 @@ START_TEST(any_limiter_is_that_of_naive_arithmetic)
         unsigned shift = (unsigned)random_below(&r, 64);
         struct lull__pacer_cycle cycle = {
             .allocated_bytes = random_magnitude(&r),
-            .elapsed_ns = random_magnitude(&r) >> shift,
-            .held_ns = random_magnitude(&r) >> shift,
+            .cpu_ns = random_magnitude(&r) >> shift,
+            .gc_cpu_ns = random_magnitude(&r) >> shift,
         };
-        long double held = cycle.held_ns;
-        long double running = cycle.elapsed_ns > held ? cycle.elapsed_ns - held : 0;
+        long double held = cycle.gc_cpu_ns;
+        long double running = cycle.cpu_ns > held ? cycle.cpu_ns - held : 0;
         long double over = running > held / 16 ? running : held / 16;
         long double owed, step;
 
         lull__pacer_cycle_end(&p, &cycle);
         bucket += held - running;
-        bucket = bucket < 0 ? 0 : bucket > 1e9L + held ? 1e9L + held : bucket;
+        bucket = bucket < 0 ? 0 : bucket > (long double)LULL__PACER_BUCKET_NS + held ? (long double)LULL__PACER_BUCKET_NS + held : bucket;
         bucket = bucket < UINT64_MAX ? bucket : UINT64_MAX;
         check_about(p.bucket_ns, bucket, "the bucket");
         bucket = p.bucket_ns; /* so that rounding does not pile up */
         owed = bucket + held > UINT64_MAX ? UINT64_MAX : bucket + held;
-        owed = owed > 1e9L ? owed - 1e9L : 0;
+        owed = owed > (long double)LULL__PACER_BUCKET_NS ? owed - (long double)LULL__PACER_BUCKET_NS : 0;
         step = cycle.allocated_bytes * owed / (over > 1 ? over : 1);
         step = step < UINT64_MAX ? step : UINT64_MAX;
         /* held / 16 is rounded down, which matters where it is small */
@@ -400,8 +400,8 @@ START_TEST(nothing_overflows_at_the_ends)
             .system_bytes = ends[bits >> 4 & 3],
             .overhead_bytes = ends[bits >> 6 & 3],
             .allocated_bytes = ends[bits >> 8 & 3],
-            .elapsed_ns = ends[bits >> 10 & 3],
-            .held_ns = ends[bits >> 12 & 3],
+            .cpu_ns = ends[bits >> 10 & 3],
+            .gc_cpu_ns = ends[bits >> 12 & 3],
         };
         uint64_t retain;
 
@@ -464,8 +464,8 @@ static void run_cycle(struct program *s)
                                   .system_bytes = s->peak_system_bytes,
                                   .overhead_bytes = OVERHEAD,
                                   .allocated_bytes = allocated,
-                                  .elapsed_ns = running_ns + held_ns,
-                                  .held_ns = held_ns,
+                                  .cpu_ns = running_ns + held_ns,
+                                  .gc_cpu_ns = held_ns,
                               });
     s->heap_bytes = live;
     s->running_ns += running_ns;
@@ -636,7 +636,7 @@ START_TEST(a_limit_without_room_leaves_the_program_half_the_time)
     while (s.held_ns + s.running_ns < UINT64_C(100000000000)) {
         run_cycle(&s);
     }
-    ck_assert_double_lt(held_share(&s), 0.5 + 0.02); /* a second of a hundred to begin with */
+    ck_assert_double_lt(held_share(&s), 0.5 + 0.02); /* the bucket to begin with */
     ck_assert_double_gt(held_share(&s), 0.49);       /* and not more memory than that takes */
     /* a cycle holds the program for about 92 ms, in which it could allocate 46 MB */
     step = 500 * (50000 + 300 * MIB * 300 / 1024) / 1000;
@@ -728,7 +728,7 @@ static uint64_t run_cycle_beside(struct program *s)
                                   .system_bytes = end + OVERHEAD,
                                   .overhead_bytes = OVERHEAD,
                                   .allocated_bytes = before + beside,
-                                  .elapsed_ns = (before + beside) * 1000 / s->rate,
+                                  .cpu_ns = (before + beside) * 1000 / s->rate,
                                   .beside_bytes = beside,
                               });
     s->heap_bytes = live + beside;
