@@ -24,6 +24,7 @@
     X(GO_ON_AGAIN, "the thread's state says running; it has not looked for a stop again")         \
     X(PART_BEGIN, "a thread knows of a handshake; its action is not begun")                       \
     X(PART_DONE, "the action is done; nobody knows it")                                           \
+    X(SERVE_LOOK, "a thread has not taken part; whether it is blocked is not asked")              \
     X(SERVE_BEGIN, "a blocked thread is being served; the action is not begun")                   \
     X(SERVE_DONE, "the action is done for a blocked thread, which cannot go on yet")              \
     X(HANDSHAKE, "a handshake has its number; no thread is asked to poll")                        \

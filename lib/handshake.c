@@ -607,6 +607,7 @@ static bool serve(lull_thread *t, uint64_t number)
 {
     uint32_t expected = LULL__THREAD_BLOCKED;
 
+    lull__delay(t->heap, LULL__DELAY_SERVE_LOOK);
     /* acquire: the thread's saved registers; release: what the action did. Pairs with go_on */
     if (!atomic_compare_exchange_strong_explicit(&t->state, &expected, LULL__THREAD_SERVED,
                                                  memory_order_acq_rel, memory_order_relaxed)) {

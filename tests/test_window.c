@@ -8,6 +8,7 @@
 
 #include "collector.h"
 #include "delay.h"
+#include "handshake.h"
 #include "heap.h"
 #include "mark_queue.h"
 #include "scarce.h"
@@ -185,6 +186,64 @@ START_TEST(who_goes_on_looks_for_a_stop_again)
     collect();
     ck_assert_int_eq(atomic_load(&step), WENT_BACK);
     lull_blocking_begin(t); /* the guest may be waiting to detach */
+    pthread_join(guest, NULL);
+    lull_blocking_end(t);
+}
+END_TEST
+
+/* ---- who is served: handshake.c's second look ---- */
+
+enum { LOOKED_AT = 1, BLOCKED, SERVED };
+
+static lull_thread *server;              /* the thread that asks for the handshake, a blocked one */
+static unsigned own_parts, served_parts; /* of the others and by others; under the handshake */
+
+static void take_a_part(lull_thread *thread, enum lull__part part)
+{
+    if (thread != server) {
+        own_parts += part == LULL__PART_SAFEPOINT;
+        served_parts += part == LULL__PART_BLOCKED;
+    }
+}
+
+static void guest_is_looked_at(void)
+{
+    if (atomic_load(&step) < LOOKED_AT) {
+        reach(LOOKED_AT);
+        wait_for(BLOCKED);
+    }
+}
+
+static void *take_part_and_block(void *arg)
+{
+    lull_thread *guest = lull_attach(heap, LULL_STACK_PRECISE);
+    ensure(guest != NULL, "%s", lull_error_message());
+    atomic_store(&attached, true);
+    wait_for(LOOKED_AT);
+    lull_safepoint(guest);
+    lull_blocking_begin(guest);
+    reach(BLOCKED);
+    wait_for(SERVED);
+    lull_blocking_end(guest);
+    ensure(lull_detach(guest) == LULL_OK, "%s", lull_error_message());
+    return arg;
+}
+
+/* A thread is missing when it is looked at, and stands blocked when that is asked: it may have
+ * taken its part between the two, and an action comes once to each thread. */
+START_TEST(who_took_part_and_blocked_is_not_served)
+{
+    server = t;
+    own_parts = served_parts = 0;
+    at_point[LULL__DELAY_SERVE_LOOK] = guest_is_looked_at;
+    pthread_t guest = run_attached(take_part_and_block);
+    lull_blocking_begin(t);
+    pthread_mutex_lock(&heap->threads_lock);
+    lull__handshake(heap, take_a_part); /* looks at who attached last first */
+    ck_assert_uint_eq(own_parts, 1);
+    ck_assert_uint_eq(served_parts, 0);
+    pthread_mutex_unlock(&heap->threads_lock);
+    reach(SERVED);
     pthread_join(guest, NULL);
     lull_blocking_end(t);
 }
@@ -541,6 +600,7 @@ int main(void)
     tcase_add_test(stop, a_drain_is_not_over_while_an_assist_has_work);
     suite_add_tcase(suite, stop);
     tcase_add_checked_fixture(concurrent, set_up_concurrent, tear_down);
+    tcase_add_test(concurrent, who_took_part_and_blocked_is_not_served);
     tcase_add_test(concurrent, a_weak_read_does_not_find_who_came_after);
     tcase_add_test(concurrent, an_ephemeron_is_read_in_one_go);
     tcase_add_test(concurrent, rounds_end_though_a_list_is_taken_apart);
