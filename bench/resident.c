@@ -65,7 +65,8 @@ static void *watch_resident(void *arg)
 
     (void)arg;
     watch.backend->blocking_begin(thread);
-    while (!atomic_load_explicit(&watch.stop, memory_order_relaxed)) {
+    /* acquire; pairs with the release in lab_resident_stop: what detaching adds to was read before */
+    while (!atomic_load_explicit(&watch.stop, memory_order_acquire)) {
         lab_sleep_until(lab_now_ns() + SAMPLE_NS);
         if (sample()) {
             watch.backend->blocking_end(thread);
@@ -90,7 +91,7 @@ void lab_resident_start(const lab_backend *backend, lab_heap *heap, bool returni
 void lab_resident_stop(lab_thread *main)
 {
     if (watch.running) {
-        atomic_store(&watch.stop, true);
+        atomic_store_explicit(&watch.stop, true, memory_order_release);
         watch.backend->blocking_begin(main); /* it may wait for a collection */
         pthread_join(watch.thread, NULL);
         watch.backend->blocking_end(main);
