@@ -13,11 +13,29 @@
 #include <unistd.h>
 
 _Static_assert(LAB_DELAYS == LULL_PAUSE_KINDS, "a distribution for each kind of pause");
+_Static_assert(LAB_POOL_DROPS == LULL_POOL_DROPS, "a count for each reason to drop");
+_Static_assert(LAB_POOL_NAME == LULL_POOL_NAME, "a name as the library has it");
 
 _Noreturn void lab_lull_failed(const char *what)
 {
     lab_fail("%s failed: %s (%s)", what, lull_strerror(lull_error()), lull_error_message());
     _exit(LAB_EXIT_MEMORY);
+}
+
+static void list_pool(lab_heap *heap, lab_pool *pool, const char *name)
+{
+    lab_pool **link = &heap->pools;
+
+    if (heap->pool_count++ == LAB_POOLS_MAX) {
+        lab_fail("more than %d pools in one workload", LAB_POOLS_MAX);
+        _exit(1);
+    }
+    while (*link != NULL && strcmp((*link)->name, name) < 0) {
+        link = &(*link)->next;
+    }
+    pool->name = name;
+    pool->next = *link;
+    *link = pool;
 }
 
 lab_pool *lab_lull_pool(lab_heap *heap, const char *name, const lab_type *type)
@@ -37,8 +55,7 @@ lab_pool *lab_lull_pool(lab_heap *heap, const char *name, const lab_type *type)
             lab_lull_failed("making a pool");
         }
     }
-    pool->next = heap->pools;
-    heap->pools = pool;
+    list_pool(heap, pool, name);
     return pool;
 }
 
@@ -240,20 +257,47 @@ static void count_begin(lab_heap *heap, lab_thread *thread)
     }
 }
 
-static void count_pools(lab_heap *heap, lab_pool_counts *counts)
+/* What a pool did from `before` to `now`. */
+static void count_pool(const lull_pool_stats *before, const lull_pool_stats *now, lab_pool_row *row)
 {
+    memcpy(row->name, now->name, sizeof row->name);
+    row->gets = (int64_t)(now->gets - before->gets);
+    row->hits_magazine = (int64_t)(now->hits_magazine - before->hits_magazine);
+    row->hits_depot = (int64_t)(now->hits_depot - before->hits_depot);
+    row->hits_steal = (int64_t)(now->hits_steal - before->hits_steal);
+    row->hits_victim = (int64_t)(now->hits_victim - before->hits_victim);
+    row->misses = (int64_t)(now->misses - before->misses);
+    row->puts = (int64_t)(now->puts - before->puts);
+    for (int why = 0; why < LAB_POOL_DROPS; why++) {
+        row->dropped[why] = (int64_t)(now->dropped[why] - before->dropped[why]);
+    }
+    row->idle = (int64_t)now->idle;
+    row->idle_bytes = (int64_t)now->idle_bytes;
+    row->out = (int64_t)now->out;
+    row->high_water = (int64_t)now->high_water;
+    row->last_gets = (int64_t)now->last_gets;
+    row->last_hits = (int64_t)now->last_hits;
+}
+
+static void count_pools(lab_heap *heap, lab_result *result)
+{
+    lab_pool_counts *counts = &result->pool;
+
     *counts = (lab_pool_counts){0};
+    result->pool_rows = 0;
     for (const lab_pool *pool = heap->pools; pool != NULL; pool = pool->next) {
+        const lull_pool_stats *before = &pool->before;
         lull_pool_stats now;
 
         if (lull_pool_stats_read(pool->lull, &now) != LULL_OK) {
             lab_lull_failed("reading a pool's statistics");
         }
-        counts->gets += (int64_t)(now.gets - pool->before.gets);
-        counts->hits += (int64_t)(now.hits - pool->before.hits);
-        counts->misses += (int64_t)(now.misses - pool->before.misses);
-        counts->puts += (int64_t)(now.puts - pool->before.puts);
-        counts->drops += (int64_t)(now.drops - pool->before.drops);
+        count_pool(before, &now, &result->pool_row[result->pool_rows++]);
+        counts->gets += (int64_t)(now.gets - before->gets);
+        counts->hits += (int64_t)(now.hits - before->hits);
+        counts->misses += (int64_t)(now.misses - before->misses);
+        counts->puts += (int64_t)(now.puts - before->puts);
+        counts->drops += (int64_t)(now.drops - before->drops);
     }
 }
 
@@ -312,7 +356,7 @@ static void count_end(lab_heap *heap, lab_thread *thread, lab_result *result)
         result->mark_ns_per_object = (int64_t)(now.last_mark_cpu_ns * 1000 / now.last_mark_objects);
     }
     if (heap->pools_on && heap->pools != NULL) {
-        count_pools(heap, &result->pool);
+        count_pools(heap, result);
     }
 }
 

@@ -23,7 +23,8 @@ typedef struct lab_heard {
 
 struct lab_heap {
     lull_heap *lull;
-    struct lab_pool *pools; /* opened ones, the newest first */
+    struct lab_pool *pools; /* opened ones, in the order of their names */
+    unsigned pool_count;
     bool pools_on;
     bool observed; /* somebody listens to events */
     lull_stats before;
@@ -37,6 +38,7 @@ struct lab_heap {
 struct lab_pool {
     lull_pool *lull;
     const lull_type *type;
+    const char *name; /* the workload's, which lives as long */
     struct lab_pool *next;
     lull_pool_stats before;
     bool on;

@@ -165,6 +165,7 @@ static void report(const lab_plan *plan, const lab_options *options, const lab_m
     if (wants_delays(options)) {
         lab_report_delays(plan, &style);
     }
+    lab_report_pools(plan, &style);
     if (options->mmu) {
         lab_report_mmu(plan, &style);
     }

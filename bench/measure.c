@@ -147,6 +147,7 @@ void lab_result_clear(lab_result *result)
         .pause = LAB_NO_DISTRIBUTION,
         .mmu_dropped = LAB_UNKNOWN,
         .pool = {LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN, LAB_UNKNOWN},
+        .pool_rows = LAB_UNKNOWN,
     };
     for (int kind = 0; kind < LAB_DELAYS; kind++) {
         result->delay[kind] = LAB_NO_DISTRIBUTION;

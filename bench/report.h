@@ -15,6 +15,9 @@ void lab_report_run(const lab_plan *plan, const lab_style *style);
 /* What delayed lull's threads, by kind, beside the idle thread: the second table. */
 void lab_report_delays(const lab_plan *plan, const lab_style *style);
 
+/* What lull's pools did, by their names: nothing where no run had any. */
+void lab_report_pools(const lab_plan *plan, const lab_style *style);
+
 /* Ratios of all cases to those of one mode or backend. */
 void lab_report_against(const lab_plan *plan, const char *name, const lab_style *style);
 

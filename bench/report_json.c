@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include <lull/pool.h>
 #include <lull/stats.h>
 
 #include "claims.h"
@@ -147,6 +148,45 @@ static json_t *pool(const lab_pool_counts *counts)
     return object;
 }
 
+static json_t *pool_row(const lab_pool_row *row)
+{
+    json_t *object = json_object(), *dropped = json_object();
+
+    set_integer(object, "gets", row->gets);
+    set_integer(object, "hits_magazine", row->hits_magazine);
+    set_integer(object, "hits_depot", row->hits_depot);
+    set_integer(object, "hits_steal", row->hits_steal);
+    set_integer(object, "hits_victim", row->hits_victim);
+    set_integer(object, "misses", row->misses);
+    set_integer(object, "puts", row->puts);
+    for (int why = 0; why < LAB_POOL_DROPS; why++) {
+        set_integer(dropped, lull_pool_drop_name((lull_pool_drop)why), row->dropped[why]);
+    }
+    set(object, "dropped", dropped);
+    set_integer(object, "idle", row->idle);
+    set_integer(object, "idle_bytes", row->idle_bytes);
+    set(object, "out", json_integer(row->out)); /* below 0 where others' objects were put */
+    set_integer(object, "high_water", row->high_water);
+    set_integer(object, "last_gets", row->last_gets);
+    set_integer(object, "last_hits", row->last_hits);
+    return object;
+}
+
+/* Each of lull's pools by its name. */
+static json_t *pool_rows(const lab_result *result)
+{
+    json_t *object;
+
+    if (result->pool_rows < 0) {
+        return json_null();
+    }
+    object = json_object();
+    for (int64_t i = 0; i < result->pool_rows; i++) {
+        set(object, result->pool_row[i].name, pool_row(&result->pool_row[i]));
+    }
+    return object;
+}
+
 /* What was asked for. */
 static void set_case(json_t *run, const lab_case *one)
 {
@@ -205,6 +245,7 @@ static void set_result(json_t *run, const lab_record *record)
     set(run, "service_us", distribution(&result->service));
     set(run, "hiccup_us", distribution(&record->hiccup));
     set(run, "pool", pool(&result->pool));
+    set(run, "pool_by_name", pool_rows(result));
     snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)result->checksum);
     set_text(run, "checksum", checksum);
 }

@@ -58,6 +58,24 @@ typedef struct lab_pool_counts {
     int64_t gets, hits, misses, puts, drops;
 } lab_pool_counts;
 
+/* One of lull's pools: what it did during the measured part and, from `idle` on, how it stood at its
+ * end. */
+#define LAB_POOLS_MAX 8
+#define LAB_POOL_NAME 48
+#define LAB_POOL_DROPS 9
+typedef struct lab_pool_row {
+    char name[LAB_POOL_NAME];
+    int64_t gets;
+    int64_t hits_magazine, hits_depot, hits_steal, hits_victim;
+    int64_t misses;
+    int64_t puts;
+    int64_t dropped[LAB_POOL_DROPS]; /* by why: lull_pool_drop */
+    int64_t idle, idle_bytes;        /* what it keeps */
+    int64_t out;                     /* objects checked out */
+    int64_t high_water;              /* most ever out, or in threads' magazines */
+    int64_t last_gets, last_hits;    /* between the last two collections */
+} lab_pool_row;
+
 /* The kinds of pauses that lull tells apart, in its order: lull_pause_kind. */
 #define LAB_DELAYS 6
 
@@ -88,15 +106,17 @@ typedef struct lab_result {
     int64_t cycles;
     int64_t allocated_objects;
     int64_t allocated_bytes;
-    int64_t live_bytes;                 /* found live by the last cycle */
-    int64_t mark_ns_per_object;         /* CPU of marking in the last cycle, in 1/1000 ns */
-    lab_distribution pause;             /* of all kinds together */
-    lab_distribution delay[LAB_DELAYS]; /* of each kind, where the backend tells them apart */
+    int64_t live_bytes;                  /* found live by the last cycle */
+    int64_t mark_ns_per_object;          /* CPU of marking in the last cycle, in 1/1000 ns */
+    lab_distribution pause;              /* of all kinds together */
+    lab_distribution delay[LAB_DELAYS];  /* of each kind, where the backend tells them apart */
     int64_t thread_delay_ns[LAB_DELAYS]; /* sums of each kind, of the thread delayed longest */
     int64_t mmu_ppm[LAB_WINDOWS];        /* minimum mutator utilisation, in millionths */
     int64_t mmu_cpu_ppm[LAB_WINDOWS];    /* the same, the collector's CPU counted */
     int64_t mmu_dropped;                 /* pauses that were too many to tell it of */
     lab_pool_counts pool;
+    int64_t pool_rows;
+    lab_pool_row pool_row[LAB_POOLS_MAX]; /* lull's, in the order of their names */
 } lab_result;
 
 struct lab_backend;
