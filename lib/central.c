@@ -20,7 +20,7 @@
 #include "span.h"
 #include "sweep.h"
 
-#define SWEEP_FOR_ONE 48   /* spans a thread sweeps for itself before it takes new blocks */
+#define SWEEP_FOR_ONE 12   /* spans a thread sweeps for itself before it takes new blocks */
 #define SWEEP_MOST_NS 1000 /* CPU of sweeping a span; more was a wait */
 
 /* A span that a cache held while its cell's others were given to be swept is unswept, whatever list

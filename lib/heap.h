@@ -366,11 +366,13 @@ struct lull__mark_queue {
     struct lull__chunk_header *mapped; /* to unmap; under lock */
     _Atomic uint32_t full_count;   /* chunks in `full`; a hint outside the lock */
     _Atomic uint32_t idle;         /* markers that found nothing; a hint outside the lock */
-    _Atomic uint32_t asked;        /* an assist found nothing; as idle */
+    uint32_t standby;              /* chunks to be kept published for assists: a marker that has lost
+                                      its processor gives nothing; set before markers begin */
     _Atomic uint32_t wake;         /* futex: changes when work is published or marking ends */
     uint32_t markers;              /* taking part in this drain */
     uint32_t done;                 /* all idle, nothing full: the drain is over; under lock */
     uint32_t assisting;            /* mutators that hold work; under lock */
+    uint32_t sleepers;             /* who waits on `wake`, or is about to; under lock */
     _Atomic uint32_t overflow;     /* a word was dropped for want of memory */
     _Atomic size_t bytes;          /* mapped */
 };

@@ -74,8 +74,8 @@ void lull__mark_range(struct lull__marker *m, const void *start, const void *end
 void lull__mark_drain(lull_heap *heap, uint32_t markers);
 
 /* A mutator's part in a drain: takes published work, marks until it is late (CLOCK_MONOTONIC),
- * publishes what is left. False: there was none, and markers are asked for some; or no memory for
- * the thread's marker. Inside the library. */
+ * publishes what is left. False: there was none, or no memory for the thread's marker. Inside the
+ * library. */
 bool lull__mark_assist(lull_thread *t, uint64_t until_ns);
 void lull__mark_assist_finish(lull_thread *t);
 

@@ -9,6 +9,7 @@
 
 #define CHUNKS_A_MAPPING 64
 #define SPINS 200
+#define STANDBY 2 /* chunks; a thread that assists gives back what it has left */
 
 static lull_heap *heap_of(struct lull__mark_queue *queue)
 {
@@ -92,18 +93,21 @@ void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers)
     pthread_mutex_lock(&queue->lock);
     queue->markers = markers;
     queue->done = 0;
-    atomic_store_explicit(&queue->asked, 0, memory_order_relaxed);
+    queue->standby = lull__runs_beside(heap_of(queue)) ? STANDBY : 0;
     /* relaxed, here and below: written under the lock; outside it a hint */
     atomic_store_explicit(&queue->idle, markers - 1, memory_order_relaxed);
     pthread_mutex_unlock(&queue->lock);
 }
 
-/* Under lock: everyone who sleeps in lull__queue_wait looks again. */
+/* Under lock: everyone who sleeps in lull__queue_wait looks again. Mostly nobody does, and a call of
+ * the system would be the longer part of an assist. */
 static void wake(struct lull__mark_queue *queue, int count)
 {
     /* release: pairs with the acquire before the sleep; a change is not slept through */
     atomic_fetch_add_explicit(&queue->wake, 1, memory_order_release);
-    lull__os_futex_wake(&queue->wake, count);
+    if (queue->sleepers != 0) {
+        lull__os_futex_wake(&queue->wake, count);
+    }
 }
 
 /* Under lock. */
@@ -171,7 +175,6 @@ struct lull__chunk *lull__queue_assist(struct lull__mark_queue *queue)
     pthread_mutex_lock(&queue->lock);
     struct lull__chunk *chunk = queue->done ? NULL : take_full(queue);
     queue->assisting += chunk != NULL;
-    atomic_store_explicit(&queue->asked, chunk == NULL, memory_order_relaxed);
     pthread_mutex_unlock(&queue->lock);
     return chunk;
 }
@@ -202,9 +205,13 @@ bool lull__queue_watch(struct lull__mark_queue *queue, uint64_t timeout_ns)
     bool done = queue->full == NULL && queue->assisting == 0;
     uint32_t seen = atomic_load_explicit(&queue->wake, memory_order_acquire);
     queue->done = done;
+    queue->sleepers += !done;
     pthread_mutex_unlock(&queue->lock);
     if (!done) {
         lull__os_futex_wait(&queue->wake, seen, timeout_ns);
+        pthread_mutex_lock(&queue->lock);
+        queue->sleepers--;
+        pthread_mutex_unlock(&queue->lock);
     }
     return done;
 }
@@ -231,14 +238,16 @@ struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle)
             break;
         }
         uint32_t seen = atomic_load_explicit(&queue->wake, memory_order_acquire);
+        queue->sleepers++;
         pthread_mutex_unlock(&queue->lock);
         lull__delay(heap_of(queue), LULL__DELAY_QUEUE_WAIT);
-        for (unsigned i = 0; i < SPINS && atomic_load_explicit(&queue->wake, memory_order_acquire) == seen;
-             i++) {
+        for (unsigned i = 0;
+             i < SPINS && atomic_load_explicit(&queue->wake, memory_order_acquire) == seen; i++) {
             lull__os_relax();
         }
         lull__os_futex_wait(&queue->wake, seen, 0);
         pthread_mutex_lock(&queue->lock);
+        queue->sleepers--;
     }
     if (chunk != NULL && idle) {
         atomic_fetch_sub_explicit(&queue->idle, 1, memory_order_relaxed);

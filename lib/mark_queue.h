@@ -43,7 +43,7 @@ bool lull__queue_is_empty(struct lull__mark_queue *queue);
 LULL__INLINE bool lull__queue_hungry(const struct lull__mark_queue *queue)
 {
     return atomic_load_explicit(&queue->idle, memory_order_relaxed) +
-               atomic_load_explicit(&queue->asked, memory_order_relaxed) >
+               queue->standby >
            atomic_load_explicit(&queue->full_count, memory_order_relaxed);
 }
 
