@@ -126,7 +126,8 @@ static void limit_share(struct lull__pacer *p, const struct lull__pacer_cycle *c
 
     p->bucket_ns = least(level_ns, plus(LULL__PACER_BUCKET_NS, gc_ns));
     owed_ns = minus(plus(p->bucket_ns, gc_ns), LULL__PACER_BUCKET_NS);
-    p->step_bytes = scale(cycle->allocated_bytes, owed_ns, most(most(running_ns, gc_ns / 16), 1));
+    p->step_bytes = scale(most(cycle->allocated_bytes, LULL__PACER_TAKEN_BYTES), owed_ns,
+                          most(most(running_ns, gc_ns / 16), 1));
 }
 
 void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)

@@ -31,12 +31,14 @@
  *   running   = CPU of the process since the last cycle's end − collector's
  *   bucket    = clamp(bucket + collector's − running, 0, 0.2 s + collector's), at each cycle's end
  *   owed      = max(bucket + collector's − 0.2 s, 0), what the program is to have before the next
- *   step      = allocated · owed / max(running, collector's / 16)
+ *   step      = max(allocated, 32 KiB) · owed / max(running, collector's / 16)
  *
  * What a cycle took too much stays in the bucket and is owed in the next, up to the cycle's own
  * CPU: so a rate of allocation that is not that of the last cycle averages out, and the step is
  * never more than the program allocates in two cycles' CPU. The rate is measured over a sixteenth
- * of a cycle at least, as a single refill in no time would promise anything.
+ * of a cycle at least, as a single refill in no time would promise anything. And over 32 KiB at
+ * least: threads take that much at once, which may bring a cycle about, and give back what they have
+ * not used when it begins. A step by the rest alone would be no more than they take, for ever.
  *
  * Deviations from Go: the share is of the CPU that the process had, not of all processors, so it
  * is the same on a machine that others use; and where Go's full bucket turns assists off, ours
@@ -62,6 +64,7 @@
 #define LULL__PACER_NEVER UINT64_MAX /* a goal or trigger that no heap reaches */
 
 #define LULL__PACER_BUCKET_NS 200000000u /* the collector's CPU beyond half */
+#define LULL__PACER_TAKEN_BYTES 32768u      /* by a thread, at once */
 #define LULL__PACER_HEADROOM_PERCENT 3
 #define LULL__PACER_HEADROOM_MIN LULL__MIB
 #define LULL__PACER_BYTES_PER_MARKER 5000000u /* live bytes that keep one marker busy */

@@ -377,7 +377,8 @@ START_TEST(any_limiter_is_that_of_naive_arithmetic)
         bucket = p.bucket_ns; /* so that rounding does not pile up */
         owed = bucket + held > UINT64_MAX ? UINT64_MAX : bucket + held;
         owed = owed > (long double)LULL__PACER_BUCKET_NS ? owed - (long double)LULL__PACER_BUCKET_NS : 0;
-        step = cycle.allocated_bytes * owed / (over > 1 ? over : 1);
+        long double allocated = lull__max(cycle.allocated_bytes, LULL__PACER_TAKEN_BYTES);
+        step = allocated * owed / (over > 1 ? over : 1);
         step = step < UINT64_MAX ? step : UINT64_MAX;
         /* held / 16 is rounded down, which matters where it is small */
         ck_assert_msg(p.step_bytes <= 3 + step * (1 + 0x1p-58L) * (running < over ? 2 : 1) &&
