@@ -79,11 +79,12 @@ void lull__leave_any(lull_thread *entered)
     }
 }
 
-/* The finalizer thread may or may not be attached yet. */
+/* The finalizer thread may or may not be attached yet. It counts where a finalizer on it asks: it
+ * cannot wait for its own end. */
 bool lull__thread_any(lull_heap *heap)
 {
     const struct lull__finalizers *f = &heap->finalizers;
-    bool any = false;
+    bool any = lull_self(heap) != NULL;
 
     pthread_mutex_lock(&heap->threads_lock);
     for (const lull_thread *t = heap->threads; t != NULL; t = t->next) {
