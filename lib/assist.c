@@ -43,7 +43,9 @@ void lull__assist(lull_thread *t)
     }
     uint64_t start_ns = lull__os_now_ns();
     lull__enter(t);
+    t->in_callback++; /* trace callbacks */
     lull__mark_assist(t, start_ns + QUANTUM_NS);
+    t->in_callback--;
     lull__leave(t);
     uint64_t ns = lull__os_now_ns() - start_ns;
     if (ns >= NOTED_NS) {

@@ -24,11 +24,13 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
     uint64_t start_ns = lull__os_now_ns();
 
     lull__block();
+    t->in_callback++; /* all of the program's that runs on this thread until the cycle is over */
     /* without a collector thread, for want of memory, the program stops for once */
     if (!lull__runs_beside(heap) || !lull__collector_wait(heap, reason)) {
         run_stopped(heap, reason);
     }
     lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, lull__os_now_ns() - start_ns);
+    t->in_callback--;
     lull__unblock(); /* where it must wait for a cycle of another thread, that is a pause too */
 }
 

@@ -248,7 +248,9 @@ static void take_part(lull_thread *t, enum lull__part part)
     }
     uint64_t start_ns = lull__os_now_ns();
     lull__delay(heap, LULL__DELAY_PART_BEGIN);
+    t->in_callback++; /* the thread's tracer */
     heap->action(t, part);
+    t->in_callback--;
     lull__delay(heap, LULL__DELAY_PART_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     /* release: pairs with the acquire in serve_or_wait; what the action did is visible */
