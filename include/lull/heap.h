@@ -96,8 +96,8 @@ LULL_API int lull_heap_create(const lull_options *options, lull_heap **heap);
 /* Destroys a heap: every object dies at once, no finalizer runs, all its memory is unmapped.
  * Pointers into it, its handles, pools and types are dead after.
  * Collects: no, but it is a safepoint of the heaps that the thread is attached to.
- * Errors:   LULL_E_BUSY while a thread is attached (nothing happens then), LULL_E_INVALID for
- *           NULL or a heap that is no more.
+ * Errors:   LULL_E_BUSY while a thread is attached, or in a finalizer (nothing happens then),
+ *           LULL_E_INVALID for NULL or a heap that is no more.
  * Threads:  any thread, no other call on the heap in progress.
  * Time:     O(heap) in the kernel; waits for the heap's own threads to end. */
 LULL_API int lull_heap_destroy(lull_heap *heap);
