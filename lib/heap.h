@@ -608,6 +608,7 @@ struct lull_heap {
     _Atomic uint64_t live_bytes;       /* marked by the last cycle */
     _Atomic uint64_t allocated_since;  /* bytes since; over-counts by the runs in caches */
     _Atomic uint64_t trigger_bytes;    /* heap bytes at which a cycle begins */
+    _Atomic uint64_t goal_bytes;       /* heap bytes at which it should be over */
 
     struct lull__worker worker;
 

@@ -135,6 +135,7 @@ void lull__phase_set_goal(lull_heap *heap)
 
     /* relaxed: a number that allocation compares with */
     atomic_store_explicit(&heap->trigger_bytes, trigger, memory_order_relaxed);
+    atomic_store_explicit(&heap->goal_bytes, heap->pacer.goal_bytes, memory_order_relaxed);
     lull__emit(&heap->events, goal_set, 0, heap->pacer.goal_bytes, trigger,
                (uint64_t)(int64_t)heap->pacer.gc_percent, heap->pacer.limit_bytes);
 }
