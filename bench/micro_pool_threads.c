@@ -16,7 +16,8 @@
 
 #define OBJECT_BYTES 1024
 #define PASSED 2000000u /* objects that go from one thread to another */
-#define RING 256u
+#define BATCH 256u
+#define BATCHES 8u /* on the way at most */
 #define THREADS 64
 #define BURSTS 200
 #define BURST 100u
@@ -52,7 +53,7 @@ static lull_thread *attach(void)
 
 /* Batches, so that what is measured is the pool and not how threads wait for each other. */
 static struct {
-    void *object[RING];
+    void *object[BATCHES][BATCH];
     sem_t empty, full;
     void *(*get)(lull_thread *t);
     void (*put)(lull_thread *t, void *object);
@@ -80,6 +81,23 @@ static void malloc_put(lull_thread *t, void *object)
     free(object);
 }
 
+/* The way alone: what semaphores and threads cost. */
+static char nothing[BATCHES * BATCH * OBJECT_BYTES];
+
+static void *nothing_get(lull_thread *t)
+{
+    static unsigned next;
+
+    (void)t;
+    return nothing + (size_t)(next++ % (BATCHES * BATCH)) * OBJECT_BYTES;
+}
+
+static void nothing_put(lull_thread *t, void *object)
+{
+    (void)t;
+    (void)object;
+}
+
 static void wait_for(lull_thread *t, sem_t *semaphore)
 {
     lull_blocking_begin(t);
@@ -92,14 +110,16 @@ static void *produce(void *arg)
 {
     lull_thread *t = attach();
 
-    for (unsigned i = 0; i < PASSED; i += RING) {
+    for (unsigned i = 0; i < PASSED / BATCH; i++) {
+        void **batch = way.object[i % BATCHES];
+
         wait_for(t, &way.empty);
-        for (unsigned k = 0; k < RING; k++) {
-            way.object[k] = way.get(t);
-            if (way.object[k] == NULL) {
+        for (unsigned k = 0; k < BATCH; k++) {
+            batch[k] = way.get(t);
+            if (batch[k] == NULL) {
                 failed("taking an object");
             }
-            *(char *)way.object[k] = (char)k;
+            *(char *)batch[k] = (char)k;
         }
         sem_post(&way.full);
     }
@@ -111,11 +131,13 @@ static void *consume(void *arg)
 {
     lull_thread *t = attach();
 
-    for (unsigned i = 0; i < PASSED; i += RING) {
+    for (unsigned i = 0; i < PASSED / BATCH; i++) {
+        void **batch = way.object[i % BATCHES];
+
         wait_for(t, &way.full);
-        for (unsigned k = 0; k < RING; k++) {
-            way.put(t, way.object[k]);
-            way.object[k] = NULL;
+        for (unsigned k = 0; k < BATCH; k++) {
+            way.put(t, batch[k]);
+            batch[k] = NULL;
         }
         sem_post(&way.empty);
     }
@@ -130,7 +152,7 @@ static double pass(void *(*get)(lull_thread *), void (*put)(lull_thread *, void 
 
     way.get = get;
     way.put = put;
-    sem_init(&way.empty, 0, 1);
+    sem_init(&way.empty, 0, BATCHES);
     sem_init(&way.full, 0, 0);
     uint64_t start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
     pthread_create(&thread[0], NULL, produce, NULL);
@@ -244,8 +266,11 @@ static void print_passing(void)
     double by_pool = pass(pool_get, pool_put);
     double by_malloc = pass(malloc_get, malloc_put);
 
-    printf("From one thread to another, %u at a time: ns of CPU an object, both threads\n", RING);
+    double by_nothing = pass(nothing_get, nothing_put);
+
+    printf("From one thread to another, %u at a time: ns of CPU an object, both threads\n", BATCH);
     printf("  %-28s %6.1f  %5.2f\n", "lull, pool", by_pool, 1.0);
+    printf("  %-28s %6.1f  %5.2f\n", "the way alone", by_nothing, by_nothing / by_pool);
     printf("  %-28s %6.1f  %5.2f\n", "malloc and free", by_malloc, by_malloc / by_pool);
 }
 

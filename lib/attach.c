@@ -78,6 +78,7 @@ int lull_blocking_begin(lull_thread *t)
     if (t->user_blocked) {
         return lull__fail(LULL_E_STATE, "the thread is in a blocking section already");
     }
+    lull__pool_thread_rest(t);
     lull__section_begin(t);
     return LULL_OK;
 }

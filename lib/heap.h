@@ -323,6 +323,8 @@ struct lull_thread {
     struct lull__cache *caches; /* LULL__CELLS of them */
     lull_thread *pools_next; /* in heap->pool_threads; under pools_lock */
     uint32_t pools_on;       /* it is among them, and its magazines are its own */
+    uint32_t pool_recent;    /* 1 + index of the magazines its slow paths were in last; 0: none since
+                                it last blocked */
     _Atomic uint64_t pools_seen; /* heap->pools_retired when it last emptied retired magazines */
 };
 

@@ -4,11 +4,14 @@
  * when it is empty or full, half of what it may keep comes from or goes to the pool's depot. So a
  * thread that goes back and forth over the boundary has 32 operations before its next exchange.
  *
- * No thread waits for another here. The depot has a few shards, each a stack with a lock that is
- * only tried: a thread's own shard first, then the others. Where all are busy, a get makes a new
- * object, and a put keeps its object: the room of the thread's magazine doubles, up to
- * LULL_MAGAZINE_MOST; beyond that the object is dropped. (Bonwick & Adams enlarge all magazines of a
- * cache at once, and wait for the lock.)
+ * No exchange waits for a lock. The depot has a few shards, each a stack with a lock that is only
+ * tried: a thread's own shard first, then the others. Where all are busy, a get tries again for
+ * about a microsecond, yields its processor once, and makes a new object; a put keeps its object:
+ * the room of the thread's magazine doubles, up to LULL_MAGAZINE_MOST; beyond that the object is
+ * dropped. (Bonwick & Adams enlarge all magazines of a cache at once, and wait for the lock.)
+ *
+ * A thread that blocks gives what it keeps of the pool that it used last to the depot, but for a few
+ * objects: many threads that sleep would else keep more than all others need.
  *
  * Where making an object is dear, that is where the program does it, a get that finds the depot
  * empty looks into the magazines of threads that are blocked: it has the thread's state in hand
@@ -47,6 +50,7 @@
  *   will: their thread empties them later, into the depot, where what does not fit is dropped. */
 #include "pool.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +61,8 @@
 #include "thread.h"
 
 #define STEAL_LOOKS 16 /* threads that a get looks at */
+#define TAKE_AGAIN 16  /* times that a get tries again where others have the locks */
+#define RESTING 4      /* objects that a thread keeps when it blocks */
 #define OLD_CYCLES 2   /* an object made so long ago is old */
 
 /* ---- objects ---- */
@@ -127,7 +133,9 @@ static void bury(lull_thread *t, struct lull_pool *pool, const uintptr_t *object
 
 void lull__pool_count_drops(struct lull_pool *pool, lull_pool_drop why, size_t n)
 {
-    atomic_fetch_add_explicit(&pool->dropped[why], n, memory_order_relaxed);
+    if (n != 0) {
+        atomic_fetch_add_explicit(&pool->dropped[why], n, memory_order_relaxed);
+    }
 }
 
 static void come_away(struct lull_pool *pool, size_t n)
@@ -219,6 +227,7 @@ static void set_room(struct lull_pool *pool, struct lull_magazines *m, size_t ro
 /* A magazine that was never used, or emptied since, comes into use. */
 static void open_magazine(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
 {
+    t->pool_recent = (uint32_t)(m - lull__magazines_of(t, 0)) + 1;
     if (pool->audited.on) {
         m->most = 1; /* on the way from the depot to the program */
     } else if (m->room == 0) {
@@ -279,14 +288,18 @@ static size_t admit(struct lull_pool *pool, const uintptr_t *object, size_t n)
             admitted = i;
         }
     }
-    atomic_fetch_sub_explicit(&pool->kept, n - admitted, memory_order_relaxed);
+    if (admitted != n) { /* else the line would be written once more, with others waiting for it */
+        atomic_fetch_sub_explicit(&pool->kept, n - admitted, memory_order_relaxed);
+    }
     return admitted;
 }
 
 /* Objects that counted as kept are so no more. */
 static void dismiss(struct lull_pool *pool, const uintptr_t *object, size_t n)
 {
-    atomic_fetch_sub_explicit(&pool->kept, n, memory_order_relaxed);
+    if (n != 0) {
+        atomic_fetch_sub_explicit(&pool->kept, n, memory_order_relaxed);
+    }
     for (size_t i = 0; lull__pool_unit_bytes(pool) == 0 && i < n; i++) {
         atomic_fetch_sub_explicit(&pool->kept_bytes,
                                   lull__pool_object_bytes(pool, (const void *)object[i]),
@@ -439,14 +452,15 @@ static void count_hit(struct lull_magazines *m, bool victims, bool own)
     }
 }
 
-/* Moves objects into the empty magazine of a thread; *busy: others were at a shard. */
-static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
-                          size_t wanted, bool *busy)
+/* One look at all shards; *busy: others were at one that has objects. */
+static size_t take_once(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                        size_t wanted, bool *busy)
 {
     bool victims = false;
     size_t taken = 0;
     uint32_t i;
 
+    *busy = false;
     for (i = 0; i < pool->shards && taken == 0; i++) {
         struct lull__pool_shard *shard = shard_of(t, pool, i);
         if (shard_objects(shard) == 0) {
@@ -459,12 +473,34 @@ static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_ma
         taken = take(pool, shard, m->object, wanted, &victims);
         pthread_mutex_unlock(&shard->lock);
     }
+    if (taken != 0) {
+        count_hit(m, victims, i == 1);
+    }
+    return taken;
+}
+
+/* Moves objects into the empty magazine of a thread. Others have a lock for as long as an exchange
+ * takes, or, where the system took their processor, for milliseconds: to make objects meanwhile left
+ * the pool with several times what was ever needed. */
+static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                          size_t wanted)
+{
+    bool busy = false;
+    size_t taken = take_once(t, pool, m, wanted, &busy);
+
+    for (int again = 1; taken == 0 && busy && again <= TAKE_AGAIN; again++) {
+        if (again == TAKE_AGAIN) {
+            sched_yield(); /* whoever has the lock lost its processor, perhaps this one */
+        } else {
+            lull__os_relax();
+        }
+        taken = take_once(t, pool, m, wanted, &busy);
+    }
     lull__delay(t->heap, LULL__DELAY_POOL_TAKE);
     if (taken != 0) {
         lull__magazine_set_count(t, m, taken);
         m->received += (int64_t)taken;
         come_away(pool, taken);
-        count_hit(m, victims, i == 1);
     }
     return taken != 0;
 }
@@ -472,17 +508,13 @@ static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_ma
 static bool refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
 {
     size_t wanted = pool->audited.on ? 1 : lull__max(m->refill, 1);
-    bool busy = false;
 
     if (atomic_load_explicit(&pool->kept, memory_order_relaxed) == 0) {
         return false;
     }
     m->refill = (uint16_t)lull__min(2 * wanted, half_of(m));
     lull__enter(t);
-    bool taken = take_anywhere(t, pool, m, wanted, &busy);
-    if (busy) {
-        set_room(pool, m, 2 * (size_t)m->room);
-    }
+    bool taken = take_anywhere(t, pool, m, wanted);
     lull__leave(t);
     return taken;
 }
@@ -773,6 +805,48 @@ static bool make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazi
     lull__leave(t);
     bury(t, pool, object, rest);
     return lull__magazine_count(t, m) < m->room;
+}
+
+/* The pool of index `i` gets what its thread keeps beyond a few objects, if nobody is in the way. The
+ * caller has pools_lock: so the pool lives. */
+static void rest_from(lull_thread *t, uint32_t i)
+{
+    struct lull_pool *pool = t->heap->pools[i];
+    struct lull_magazines *m = lull__magazines_of(t, i);
+    size_t count = lull__magazine_count(t, m);
+    uintptr_t object[LULL_MAGAZINE_MOST];
+
+    if (pool == NULL || pool->index != i || pool->audited.on || count <= RESTING ||
+        pthread_mutex_trylock(&pool->lock) != 0) {
+        return;
+    }
+    struct lull__pool_shard *shard = any_shard(t, pool);
+    if (shard != NULL) {
+        size_t n = count - RESTING;
+        m->refill = (uint16_t)lull__min(n, half_of(m)); /* as much at once when it goes on */
+        lull__pool_take_out(t, pool, m, object, n);
+        lull__delay(t->heap, LULL__DELAY_POOL_GIVE);
+        size_t rest = lull__pool_place(t, pool, shard, object, n, false);
+        pthread_mutex_unlock(&shard->lock);
+        lull__pool_doom_words(pool, object, rest);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void lull__pool_thread_rest(lull_thread *t)
+{
+    uint32_t recent = t->pool_recent;
+
+    if (recent == 0 || !t->pools_on) {
+        return;
+    }
+    t->pool_recent = 0;
+    lull__enter(t);
+    if (pthread_mutex_trylock(&t->heap->pools_lock) == 0) {
+        rest_from(t, recent - 1);
+        pthread_mutex_unlock(&t->heap->pools_lock);
+    }
+    lull__leave(t);
 }
 
 /* One object goes to the depot at once. */

@@ -178,8 +178,8 @@ void lull__pool_shed_shard(struct lull_pool *pool, struct lull__pool_shard *shar
 /* Dooms what bounds do not allow. The caller has the pool's lock, and may wait for shards. */
 void lull__pool_enforce(struct lull_pool *pool);
 
-/* From the slow paths: drops what has its age, and runs destroy for some of what is doomed. Waits for
- * nobody. */
+/* From the slow paths: drops what has its age, and runs destroy for some of what is doomed, which
+ * takes the pool's lock. */
 void lull__pool_prune(lull_thread *t, struct lull_pool *pool);
 
 /* Runs destroy for some doomed objects of a pool, outside all locks; false: there were none, or
@@ -211,6 +211,10 @@ void lull__pool_thread_init(lull_thread *t);
  * magazines to the system. The thread itself, running, before it leaves; or whoever frees a thread
  * that is no more. A second call does nothing. */
 void lull__pool_thread_finish(lull_thread *t);
+
+/* Before the thread blocks, for who knows how long: what it keeps of the pool whose slow paths it was
+ * in last, beyond a few objects, goes to the depot, where others find it. Waits for nobody. */
+void lull__pool_thread_rest(lull_thread *t);
 
 /* At the start of a cycle: what lay idle in the depots through the last cycle becomes the victim
  * generation, and the victims of the last cycle are dropped; what has its age, and what the memory

@@ -79,6 +79,45 @@ START_TEST(a_thread_that_leaves_gives_back)
 }
 END_TEST
 
+static void *put_and_rest(void *arg)
+{
+    lull_thread *t = lull_attach(heap, LULL_STACK_CONSERVATIVE);
+
+    for (size_t i = 0; i < *(size_t *)arg; i++) {
+        lull_pool_put(t, pool, lull_alloc(t, item_type));
+    }
+    lull_blocking_begin(t);
+    atomic_store(&thread_puts, 1);
+    while (!atomic_load(&finish)) {
+        sched_yield();
+    }
+    lull_blocking_end(t);
+    lull_detach(t);
+    return NULL;
+}
+
+/* Its first put was a slow call, as are those that exchange: it gives back what it keeps. */
+START_TEST(a_thread_that_blocks_gives_back_but_a_few)
+{
+    static const size_t counts[] = {10, 40, 64, 65, 200};
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        size_t n = counts[i];
+        atomic_store(&thread_puts, 0);
+        atomic_store(&finish, false);
+        uint64_t before = stats_of(pool).misses;
+        pthread_t thread = start(put_and_rest, &n);
+        wait_for(&thread_puts);
+        take(n - 4);
+        ck_assert_uint_eq(stats_of(pool).misses, before);
+        ck_assert_uint_eq(idle(), 4);
+        join(&thread, 1);
+        take(4); /* left behind by the thread */
+        ck_assert_uint_eq(stats_of(pool).misses, before);
+    }
+}
+END_TEST
+
 static void into_pool(struct item *item)
 {
     wrong += __atomic_exchange_n(&item->where, IN, __ATOMIC_RELAXED) != OUT;
@@ -400,6 +439,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_test(threads, a_thread_that_leaves_gives_back);
+    tcase_add_test(threads, a_thread_that_blocks_gives_back_but_a_few);
     tcase_add_test(threads, threads_share_a_pool);
     if (SUPPORT_CHILD_THREADS) {
         tcase_add_test(threads, a_forked_child_has_the_pool);

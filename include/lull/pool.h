@@ -127,7 +127,18 @@ LULL_API int lull_pool_bounds_read(lull_pool *pool, lull_pool_bounds *bounds);
  * Threads:  any, at any time. Time: O(threads + objects that lie idle). */
 LULL_API int lull_pool_resize(lull_pool *pool, size_t object_bytes);
 
-/* ---- get and put ---- */
+/* ---- get and put ----
+ *
+ * No exchange with the depot waits for a lock: where other threads are at all of it, a get tries
+ * again for about a microsecond, yields its processor once, and makes an object; a put keeps one
+ * more. But these calls take locks, never held while the program's own code runs:
+ *   a get from a generational pool that makes an object notes it in the pool's ledger;
+ *   a slow call that finds dropped objects for which `destroy` is to run takes the pool's lock;
+ *   a thread's first slow call after a resize, or a change of max_object_bytes, takes the locks of
+ *   the pool and of a part of its depot, to empty its old magazines there;
+ *   in an audited pool each get and put takes that of a part of the depot, and of a ledger.
+ * Other threads hold them for as long as an exchange takes, the collector while it goes over what
+ * the pool keeps in that part. */
 
 #define LULL_MAGAZINE_SLOTS 32 /* a thread keeps twice as many at most, */
 #define LULL_MAGAZINE_MOST 240 /* or up to so many while others are at the depot */
@@ -184,8 +195,8 @@ LULL_API void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object);
  *           `make`.
  * Threads:  `t` belongs to the calling thread.
  * Time:     O(1), six instructions; at most one call in 32 takes objects from the depot, but for a
- *           few after each collection. No call waits for another thread, but for one that finds
- *           nothing to reuse, as lull_alloc. */
+ *           few after each collection. A call that finds nothing to reuse may wait, as lull_alloc;
+ *           others only for the locks named above. */
 static inline void *lull_pool_get(lull_thread *t, lull_pool *pool)
 {
     size_t offset = lull__magazines_offset(pool);
@@ -211,7 +222,7 @@ static inline void *lull_pool_get(lull_thread *t, lull_pool *pool)
  * Threads:  `t` belongs to the calling thread, which need not be the one that got it.
  * Time:     O(1), six instructions and two for the test of NULL where the compiler cannot tell; or
  *           the time of `reset` and `size`. At most one call in 32 gives objects to the depot. No
- *           call waits for another thread. */
+ *           call waits for another thread but for the locks named above. */
 static inline void lull_pool_put(lull_thread *t, lull_pool *pool, void *object)
 {
     size_t offset = lull__magazines_offset(pool);
