@@ -1,8 +1,8 @@
 /* alloc.c -- allocation: the policy around the caches.
  *
  * Every slow path does the same, in this order: hold still if the collector wants that; collect
- * if that is due; take slots. What fails is tried again after a full collection, and once more
- * after the program's handler; then it is NULL. */
+ * if that is due; take slots. What fails is tried again after a full collection, three times,
+ * and once more after the program's handler; then it is NULL. */
 #include "alloc.h"
 
 #include "assist.h"
@@ -16,6 +16,8 @@
 #include "span.h"
 #include "thread.h"
 #include "weak.h"
+
+#define TRIES 3 /* cycles before an allocation fails */
 
 /* ---- one try, no safepoint ---- */
 
@@ -114,7 +116,8 @@ static LULL__NOINLINE void *alloc_after_failure(lull_thread *t, struct lull__lay
     bool collects = t->heap->options.mode != LULL_MODE_OFF;
     void *object = NULL;
 
-    if (collects) {
+    /* again, for what a cycle frees other threads may take first */
+    for (int i = 0; i < TRIES && collects && object == NULL; i++) {
         lull__cycle_run(t, LULL__REASON_LIMIT);
         object = try_alloc(t, layout, bytes);
     }
