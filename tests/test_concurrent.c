@@ -366,6 +366,44 @@ START_TEST(cycles_go_on_beside_a_thread_that_never_polls)
 }
 END_TEST
 
+/* A precise thread is waited for, by the collector alone. */
+static void *stay_away(void *arg)
+{
+    lull_thread *thread = lull_attach(heap, LULL_STACK_PRECISE);
+
+    atomic_store(&spinning, true);
+    while (!atomic_load(&spin_end)) {
+        sched_yield();
+    }
+    ensure(lull_detach(thread) == LULL_OK, "%s", lull_error_message());
+    return arg;
+}
+
+START_TEST(others_allocate_on_while_a_thread_is_late)
+{
+    pthread_t thread;
+
+    root[0] = make(1);
+    ck_assert_int_eq(pthread_create(&thread, NULL, stay_away, NULL), 0);
+    while (!atomic_load(&spinning)) {
+        sched_yield();
+    }
+    lull_set_gc_percent(heap, 10); /* the goal is passed many times over */
+    ask_for_cycle();
+    for (size_t i = 0; i < 64 << 10; i++) {
+        ensure(lull_alloc_leaf(t, 1024) != NULL, "%s", lull_error_message());
+    }
+    ck_assert_uint_eq(atomic_load(&heap->cycles), cycles_before);
+    lull_set_gc_percent(heap, LULL_PERCENT_OFF);
+    atomic_store(&spin_end, true);
+    end_cycle();
+    ck_assert(is_whole(root[0], 1));
+    lull_blocking_begin(t);
+    pthread_join(thread, NULL);
+    lull_blocking_end(t);
+}
+END_TEST
+
 /* The pools of a thread that was served: objects in magazines stay, with what they hold. */
 START_TEST(pooled_objects_live_through_a_cycle_at_any_step)
 {
@@ -568,6 +606,7 @@ int main(void)
     tcase_add_test(tests, slots_freed_in_a_cache_are_used_at_once);
     tcase_add_test(tests, cycles_go_on_beside_a_blocked_thread);
     tcase_add_test(tests, cycles_go_on_beside_a_thread_that_never_polls);
+    tcase_add_test(tests, others_allocate_on_while_a_thread_is_late);
     tcase_add_test(tests, pooled_objects_live_through_a_cycle_at_any_step);
     tcase_add_test(tests, words_that_are_no_objects_are_passed_over);
     tcase_add_test(tests, cycles_go_on_beside_a_finalizer_that_waits);
