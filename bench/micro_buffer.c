@@ -12,6 +12,9 @@
 #define PAIRS_SLOW 5000000u /* where a buffer is made each time */
 #define BUFFER_BYTES 1024
 
+/* The C library's, in all ways: what gcc makes of a memset of known size takes three times as long. */
+static void *(*volatile clear)(void *, int, size_t) = memset;
+
 static lull_thread *open_lull(void)
 {
     lull_thread *t;
@@ -67,7 +70,7 @@ static void run_lull_zero(micro_result *result)
     for (unsigned i = 0; i < PAIRS; i++) {
         lull_buffer *buffer = lull_buffer_get(t, pool);
 
-        memset(buffer->data, 0, BUFFER_BYTES);
+        clear(buffer->data, 0, BUFFER_BYTES);
         buffer->length = BUFFER_BYTES;
         micro_use(buffer->data);
         lull_buffer_put(t, pool, buffer);
@@ -122,7 +125,7 @@ static void run_malloc(micro_result *result)
     for (unsigned i = 0; i < PAIRS; i++) {
         char *buffer = malloc(BUFFER_BYTES);
 
-        memset(buffer, 0, BUFFER_BYTES);
+        clear(buffer, 0, BUFFER_BYTES);
         micro_use(buffer);
         free(buffer);
     }
