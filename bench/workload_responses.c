@@ -69,15 +69,11 @@ struct job {
     lab_thread *thread;
 };
 
-/* Makes room for `more` bytes. */
-static void text_reserve(struct job *job, struct text *text, uint32_t more)
+static void text_grow(struct job *job, struct text *text, uint32_t more)
 {
     uint32_t capacity = text->capacity == 0 ? 64 : text->capacity;
     char *data;
 
-    if (text->length + more <= text->capacity) {
-        return;
-    }
     while (capacity < text->length + more) {
         capacity *= 2;
     }
@@ -91,27 +87,42 @@ static void text_reserve(struct job *job, struct text *text, uint32_t more)
     text->capacity = capacity;
 }
 
-static void text_put_bytes(struct job *job, struct text *text, const char *bytes, uint32_t count)
+/* Makes room for `more` bytes. */
+static inline void text_reserve(struct job *job, struct text *text, uint32_t more)
+{
+    if (text->length + more > text->capacity) {
+        text_grow(job, text, more);
+    }
+}
+
+static inline void text_put_bytes(struct job *job, struct text *text, const char *bytes,
+                                  uint32_t count)
 {
     text_reserve(job, text, count);
     memcpy(text->data + text->length, bytes, count);
     text->length += count;
 }
 
-static void text_put(struct job *job, struct text *text, const char *string)
+/* Inline: what is put is mostly a literal, whose length the compiler knows. */
+static inline void text_put(struct job *job, struct text *text, const char *string)
 {
     text_put_bytes(job, text, string, (uint32_t)strlen(string));
 }
 
+/* Two digits at a time, as Go's library does it. */
 static void text_put_number(struct job *job, struct text *text, uint64_t number)
 {
     char digits[20];
     uint32_t at = sizeof digits;
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
+    for (; number >= 10; number /= 100) {
+        unsigned pair = (unsigned)(number % 100);
+        digits[--at] = (char)('0' + pair % 10);
+        digits[--at] = (char)('0' + pair / 10);
+    }
+    if (number != 0 || at == sizeof digits) {
+        digits[--at] = (char)('0' + number);
+    }
     text_put_bytes(job, text, digits + at, (uint32_t)sizeof digits - at);
 }
 
