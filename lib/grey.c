@@ -135,7 +135,7 @@ LULL__NO_SANITIZE static void add_slowly(lull_thread *t, const uintptr_t *start,
                                          const uintptr_t *end)
 {
     for (; start < end; start++) {
-        lull__grey_shade(t, *start);
+        lull__grey_shade(t, __atomic_load_n(start, __ATOMIC_RELAXED));
     }
 }
 

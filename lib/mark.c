@@ -162,7 +162,7 @@ LULL__NO_SANITIZE static void scan_tagged_words(struct lull__marker *m, const ui
 {
     for (; start < end; start++) {
         make_room(m, 1);
-        push(m, lull__untag(m->heap, *start));
+        push(m, lull__untag(m->heap, __atomic_load_n(start, __ATOMIC_RELAXED)));
     }
 }
 

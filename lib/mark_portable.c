@@ -2,14 +2,15 @@
  * for the others' tests. */
 #include "mark_loop.h"
 
-/* Without a branch on the words: every word is written, and the place moves on if it counts. */
+/* Without a branch on the words: every word is written, and the place moves on if it counts. The
+ * program may store to them meanwhile: each is read once, so what is tested is what is written. */
 LULL__NO_SANITIZE static size_t filter(const uintptr_t *words, size_t count, uintptr_t range,
                                        size_t extent, uintptr_t *out)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uintptr_t w = words[i];
+        uintptr_t w = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
         out[n] = w;
         n += w - range < extent;
     }

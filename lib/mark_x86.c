@@ -29,11 +29,13 @@ WIDE LULL__NO_SANITIZE static size_t filter(const uintptr_t *words, size_t count
 
     for (; i + 8 <= count; i += 8) {
         __m512i w = _mm512_loadu_si512(words + i);
+        __asm__("" : "+v"(w)); /* read once, as each of the rest is: the program may store to it */
         n += KEEP_IN_RANGE(w, low, bytes, out + n);
     }
     for (; i < count; i++) {
-        out[n] = words[i];
-        n += words[i] - range < extent;
+        uintptr_t w = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
+        out[n] = w;
+        n += w - range < extent;
     }
     return n;
 }

@@ -124,7 +124,7 @@ static void meet(struct lull__walk *w, const uintptr_t *word, uintptr_t address)
 /* A word of an object. */
 static void meet_word(struct lull__walk *w, const uintptr_t *word)
 {
-    meet(w, word, lull__untag(w->heap, *word));
+    meet(w, word, lull__untag(w->heap, __atomic_load_n(word, __ATOMIC_RELAXED)));
 }
 
 LULL__NO_SANITIZE static void meet_range(lull_tracer *tracer, const uintptr_t *start,
@@ -133,7 +133,7 @@ LULL__NO_SANITIZE static void meet_range(lull_tracer *tracer, const uintptr_t *s
     struct lull__walk *w = (struct lull__walk *)(void *)tracer;
 
     for (; start < end; start++) {
-        meet(w, start, lull__address(w->heap, *start));
+        meet(w, start, lull__address(w->heap, __atomic_load_n(start, __ATOMIC_RELAXED)));
     }
 }
 

@@ -1,5 +1,6 @@
 /* test_mark.c -- marking: kernels against the portable one, shapes that are deep or wide, markers
  * that run out of memory for their stacks. */
+#include <pthread.h>
 #include <string.h>
 
 #include "heap.h"
@@ -117,6 +118,58 @@ START_TEST(filters_keep_what_is_in_the_range_in_order)
                        i < 100 ? i : random_below(&r, WORDS - 40));
         }
     }
+}
+END_TEST
+
+#define FLICKERING 15 /* words; a filter takes some of them by eight, and some one by one */
+
+static struct {
+    uintptr_t word[FLICKERING];
+    size_t flicks;
+    bool over;
+} flicker;
+
+/* The program stores a pointer and NULL in turns. */
+static void *run_flicker(void *range)
+{
+    while (!__atomic_load_n(&flicker.over, __ATOMIC_RELAXED)) {
+        for (size_t i = 0; i < FLICKERING; i++) {
+            uintptr_t word = flicker.word[i] == 0 ? (uintptr_t)range : 0;
+            __atomic_store_n(&flicker.word[i], word, __ATOMIC_RELAXED);
+        }
+        __atomic_store_n(&flicker.flicks, flicker.flicks + 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void filter_flickering(const struct lull__mark_kernel *kernel, uintptr_t range)
+{
+    uintptr_t out[FLICKERING + LULL__KERNEL_SLACK];
+    size_t n = kernel->filter(flicker.word, FLICKERING, range, 4096, out);
+
+    for (size_t i = 0; i < n; i++) {
+        ensure(out[i] == range, "%s: 0x%lx", kernel->name, (unsigned long)out[i]);
+    }
+}
+
+/* What a filter tests is what it keeps, though the program stores to the word in between. */
+START_TEST(filters_read_a_word_once)
+{
+    const struct lull__mark_kernel *kernel[] = {&lull__mark_portable, &lull__mark_wide};
+    const uintptr_t range = (uintptr_t)1 << 32;
+    size_t enough = support_rounds(300000);
+    pthread_t pthread;
+
+    ck_assert_int_eq(pthread_create(&pthread, NULL, run_flicker, (void *)range), 0);
+    while (__atomic_load_n(&flicker.flicks, __ATOMIC_RELAXED) < enough) {
+        for (size_t k = 0; k < sizeof kernel / sizeof *kernel; k++) {
+            if (kernel[k]->available()) {
+                filter_flickering(kernel[k], range);
+            }
+        }
+    }
+    __atomic_store_n(&flicker.over, true, __ATOMIC_RELAXED);
+    pthread_join(pthread, NULL);
 }
 END_TEST
 
@@ -497,6 +550,7 @@ int main(void)
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, filters_keep_what_is_in_the_range_in_order);
+    tcase_add_test(tests, filters_read_a_word_once);
     tcase_add_test(tests, a_long_list_is_marked);
     tcase_add_loop_test(tests, wide_objects_are_marked, 1, 4);
     tcase_add_test(tests, chunks_may_be_filled_exactly);
