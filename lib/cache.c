@@ -85,8 +85,8 @@ static uint64_t free_slots(const uint8_t *states, uint32_t count)
 }
 
 /* Colours the slots of `mask`. release: pairs with the acquire in weak.c's is_reached; who sees that
- * a slot is used again sees what became of its last object. And with that in mark.c's rescan_span,
- * which may come at once (.inv.zero). */
+ * a slot is used again sees what became of its last object. And with that in mark_overflow.c's
+ * rescan_span, which may come at once (.inv.zero). */
 static void set_states(uint8_t *states, uint64_t mask, uint8_t value)
 {
     if (mask == ~UINT64_C(0)) {

@@ -2,8 +2,8 @@
  *
  * Each thread fills a chunk of its own, without locks, and hands it over when it is full or a
  * handshake asks for it. Where no memory can be had for a chunk, the object of a word is blackened
- * unscanned and queue->overflow set: after the drain every black object is scanned again (mark.c),
- * and nothing is lost. An ephemeron among them is noted as found. */
+ * unscanned and queue->overflow set: after the drain every black object is scanned again
+ * (mark_overflow.c), and nothing is lost. An ephemeron among them is noted as found. */
 #include "grey.h"
 
 #define GREY_ROOM 64 /* words; less is not worth a call of the filter */

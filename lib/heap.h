@@ -380,7 +380,7 @@ struct lull__mark_queue {
 };
 
 
-/* One marking thread's own state; see mark.c. */
+/* One marking thread's own state; see mark.h. */
 struct lull__marker;
 
 /* The heap's marker threads beyond the collecting thread. */

@@ -52,6 +52,10 @@ struct lull__marker {
     struct lull__edge ring[LULL__RING];
 };
 
+/* A marker without work: its memory is zero. */
+void lull__mark_make(struct lull__marker *m, lull_heap *heap,
+                     const struct lull__mark_kernel *kernel);
+
 /* The heap's markers; false: no memory. Finish ends their threads. */
 bool lull__mark_init(lull_heap *heap);
 void lull__mark_finish(lull_heap *heap);
@@ -109,7 +113,7 @@ struct lull__mark_total lull__mark_end(lull_heap *heap);
 void lull__mark_fork_child(lull_heap *heap);
 
 /* ephemeron.c's hooks: a slot in state LULL__KEY was reached; some were blackened without a word
- * (mark.c, overflow). */
+ * (mark_overflow.c). */
 void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state);
 void lull__ephemeron_recover(struct lull__marker *m);
 

@@ -7,10 +7,9 @@
 #ifndef LULL__MARK_LOOP_H
 #define LULL__MARK_LOOP_H
 
-#include "mark.h"
+#include "mark_stack.h"
 
-#define LULL__PIECE_BIT ((uintptr_t)1 << 63) /* on the stack: the next piece of a large object */
-#define LULL__ROOM 64                        /* words that one record can push */
+#define LULL__ROOM 64 /* words that one record can push */
 
 /* A marker's fields for the time of the loop; see struct lull__marker. */
 struct lull__loop {
@@ -24,11 +23,14 @@ struct lull__loop {
     size_t granules, objects;
 };
 
-/* Slow paths, in mark.c; they use the marker's fields. */
-void lull__mark_new_chunk(struct lull__marker *m);
-bool lull__mark_pop_chunk(struct lull__marker *m);
+/* Slow paths, in mark.c; they use the marker's fields. A record; everything but leaves and records,
+ * which the loop does itself; one piece of a large object, after a promise of the next. */
+void lull__mark_scan_record(struct lull__marker *m, const char *base, uint64_t mask);
 void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *block, char *base);
 void lull__mark_scan_piece(struct lull__marker *m, char *piece);
+
+/* Adds an ephemeron that was reached to the marker's list. */
+void lull__mark_find_ephemeron(struct lull__marker *m, char *base);
 
 LULL__INLINE void lull__loop_load(struct lull__loop *l, const struct lull__marker *m)
 {

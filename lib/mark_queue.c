@@ -19,7 +19,7 @@ static lull_heap *heap_of(struct lull__mark_queue *queue)
 bool lull__queue_init(struct lull__mark_queue *queue)
 {
     pthread_mutex_init(&queue->lock, NULL);
-    /* one chunk in reserve from the start: marking can always make progress (mark.c, overflow) */
+    /* one chunk in reserve from the start: marking can always make progress (mark_overflow.c) */
     struct lull__chunk *chunk = lull__queue_take_empty(queue);
     if (chunk != NULL) {
         lull__queue_give_empty(queue, chunk);

@@ -590,7 +590,7 @@ inline drain_queue()
 #define RESCAN(o)                                                                                \
     atomic { queue = queue | (HAS(black, o) -> BIT(field[o]) & white : 0) }
 
-/* mark.c's recover: what is black is scanned again. */
+/* mark_overflow.c's recovery: what is black is scanned again. */
 inline drain()
 {
     draining = 1;
