@@ -19,6 +19,8 @@
     X(WEAK_WORD, "a weak read knows the word; whether its object is reached is not asked")        \
     X(WEAK_SHADE, "a weak read knows the word and that it is white; it is not shaded")            \
     X(EPHEMERON_KEY, "an ephemeron's key is alive; its value is not read")                        \
+    X(EPHEMERON_WAIT, "an ephemeron's key is not reached; nobody is told that one waits for it")  \
+    X(GREY_BLACKEN, "a white object's word has no memory; the object is not blackened")           \
     X(STAND, "a thread saved its context; its state says running")                                \
     X(GO_ON, "no stop is wanted; the thread's state says that it stands")                         \
     X(GO_ON_AGAIN, "the thread's state says running; it has not looked for a stop again")         \

@@ -7,12 +7,24 @@
  * waited for it. So no ephemeron is looked at more than twice, however they chain.
  *
  * .inv.key: while marking, a slot has state KEY iff some ephemeron waits for it in the table; when
- * marking ends KEY is turned back to white, for sweeping. */
+ * marking ends KEY is turned back to white, for sweeping. Where memory is scarce threads blacken
+ * keys at any time (grey.c): such a key is black, not KEY again, and lull__ephemeron_recover finds
+ * who waits for it.
+ * .inv.once: an ephemeron waits at most once; `chain` is NULL where it does not. It may be found
+ * again while it waits: a thread that blackens it for want of memory may have seen it white before
+ * a marker did. */
 #include "ephemeron.h"
 
 #include "delay.h"
 #include "thread.h"
 #include "weak.h"
+
+#define CHAIN_END ((struct lull_ephemeron *)(void *)1) /* last of a bucket: not NULL; .inv.once */
+
+static bool is_end(const struct lull_ephemeron *e)
+{
+    return e == NULL || e == CHAIN_END; /* NULL: the bucket is empty */
+}
 
 void lull__ephemeron_init(lull_heap *heap)
 {
@@ -67,8 +79,20 @@ static void push(struct lull__ephemerons *all, struct lull_ephemeron *e, const u
 {
     struct lull_ephemeron **bucket = bucket_of(all, state);
 
-    e->chain = *bucket;
+    e->chain = *bucket != NULL ? *bucket : CHAIN_END;
     *bucket = e;
+}
+
+/* Takes the ephemeron that a link leads to out of its bucket. */
+static struct lull_ephemeron *unlink_from(struct lull__ephemerons *all,
+                                          struct lull_ephemeron **link)
+{
+    struct lull_ephemeron *e = *link;
+
+    *link = e->chain;
+    e->chain = NULL;
+    all->waiting--;
+    return e;
 }
 
 /* As many buckets as ephemerons wait, or more, where memory can be had; fewer only cost time. */
@@ -85,7 +109,7 @@ static void grow_table(lull_heap *heap)
     all->bucket = bucket;
     all->capacity = capacity;
     for (size_t i = 0; i < old.capacity; i++) {
-        while (old.bucket[i] != NULL) {
+        while (!is_end(old.bucket[i])) {
             struct lull_ephemeron *e = old.bucket[i];
             old.bucket[i] = e->chain;
             push(all, e, key_slot(heap, e).state);
@@ -102,14 +126,11 @@ void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state)
 
     pthread_mutex_lock(&all->lock);
     struct lull_ephemeron **link = bucket_of(all, state);
-    while (*link != NULL) {
-        struct lull_ephemeron *e = *link;
-        if (key_slot(m->heap, e).state == state) {
-            *link = e->chain;
-            all->waiting--;
-            lull__mark_word(m, value_of(e));
+    while (!is_end(*link)) {
+        if (key_slot(m->heap, *link).state == state) {
+            lull__mark_word(m, value_of(unlink_from(all, link)));
         } else {
-            link = &e->chain;
+            link = &(*link)->chain;
         }
     }
     pthread_mutex_unlock(&all->lock);
@@ -121,18 +142,28 @@ void lull__ephemeron_recover(struct lull__marker *m)
 
     for (size_t i = 0; i < all->capacity; i++) {
         struct lull_ephemeron **link = &all->bucket[i];
-        while (*link != NULL) {
-            struct lull_ephemeron *e = *link;
-            struct lull__slot key = key_slot(m->heap, e);
+        while (!is_end(*link)) {
+            struct lull__slot key = key_slot(m->heap, *link);
             if (lull__mark_reached(m, &key)) {
-                *link = e->chain;
-                all->waiting--;
-                lull__mark_word(m, value_of(e));
+                lull__mark_word(m, value_of(unlink_from(all, link)));
             } else {
-                link = &e->chain;
+                link = &(*link)->chain;
             }
         }
     }
+}
+
+/* Whether somebody waits for the key in a slot from now on. Not where a thread has blackened it
+ * meanwhile, for want of memory: to write KEY over that would lose the key. */
+static bool await_key(struct lull__marker *m, uint8_t *state)
+{
+    uint8_t found = m->white;
+
+    lull__delay(m->heap, LULL__DELAY_EPHEMERON_WAIT);
+    /* relaxed: only the byte itself is in question */
+    return __atomic_compare_exchange_n(state, &found, LULL__KEY, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED) ||
+           found == LULL__KEY;
 }
 
 /* One found ephemeron: marks its value, or has it wait. A key that is no object never dies. */
@@ -141,12 +172,11 @@ static void look_at(struct lull__marker *m, struct lull_ephemeron *e)
     struct lull__ephemerons *all = &m->heap->ephemerons;
     struct lull__slot key = key_slot(m->heap, e);
 
-    if (key_of(e) == 0) {
+    if (key_of(e) == 0 || e->chain != NULL) { /* .inv.once */
         return;
     }
-    if (lull__mark_missed(m, &key)) {
+    if (lull__mark_missed(m, &key) && await_key(m, key.state)) {
         push(all, e, key.state);
-        lull__state_store(key.state, LULL__KEY);
         if (++all->waiting > all->capacity) {
             grow_table(m->heap);
         }
@@ -238,14 +268,11 @@ size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
     size_t cleared = 0;
 
     for (size_t i = 0; i < all->capacity && all->waiting != 0; i++) {
-        while (all->bucket[i] != NULL) {
-            struct lull_ephemeron *e = all->bucket[i];
-            all->bucket[i] = e->chain;
+        while (!is_end(all->bucket[i])) {
+            struct lull_ephemeron *e = unlink_from(all, &all->bucket[i]);
             lull__state_store(key_slot(heap, e).state, m->white); /* .inv.key */
-            __atomic_store_n(&e->key, 0, __ATOMIC_RELAXED); /* threads may be reading it */
+            __atomic_store_n(&e->key, 0, __ATOMIC_RELAXED);       /* threads may be reading it */
             __atomic_store_n(&e->value, NULL, __ATOMIC_RELAXED);
-            e->chain = NULL;
-            all->waiting--;
             cleared++;
         }
     }

@@ -6,6 +6,8 @@
  * (mark_overflow.c), and nothing is lost. An ephemeron among them is noted as found. */
 #include "grey.h"
 
+#include "delay.h"
+
 #define GREY_ROOM 64 /* words; less is not worth a call of the filter */
 
 static uint8_t white(const lull_heap *heap)
@@ -44,6 +46,7 @@ static void blacken(lull_thread *t, uintptr_t word)
     uint32_t phase = atomic_load_explicit(&t->heap->weak_phase, memory_order_relaxed);
 
     if (phase != LULL__WEAK_IDLE && is_white(t->heap, &slot)) {
+        lull__delay(t->heap, LULL__DELAY_GREY_BLACKEN);
         lull__state_store(slot.state, lull__other_colour(old));
         /* relaxed: resolving has acquired it */
         if (atomic_load_explicit(&slot.block->kind, memory_order_relaxed) == LULL__KIND_EPHEMERON) {

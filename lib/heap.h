@@ -409,7 +409,8 @@ struct lull_weak {
 struct lull_ephemeron {
     uintptr_t key; /* word; 0 once dead */
     void *value;
-    struct lull_ephemeron *chain; /* in a bucket of waiting ephemerons, only while marking */
+    struct lull_ephemeron *chain; /* in a bucket of waiting ephemerons, only while marking; NULL: in
+                                     none; ephemeron.c, .inv.once */
     _Atomic(struct lull_ephemeron *) found; /* in a marker's list of ephemerons met, only while
                                                marking; NULL: in none; claimed by exchange */
 };

@@ -590,6 +590,122 @@ START_TEST(a_round_that_only_blackened_is_not_the_last)
 }
 END_TEST
 
+/* ---- ephemerons and threads that have no memory to note what they shade ---- */
+
+enum { KEY_LOOKED_AT = 2, KEY_SHADED, RECOVERED };
+
+static void key_is_looked_at(void)
+{
+    if (atomic_load(&step) == AT_GATE) {
+        take_memory();
+        reach(KEY_LOOKED_AT);
+        wait_for(KEY_SHADED);
+    }
+}
+
+static void key_is_shaded(void)
+{
+    if (is_guest && atomic_load(&step) == KEY_LOOKED_AT) {
+        reach(KEY_SHADED);
+        wait_for(RECOVERED);
+    }
+}
+
+static void all_is_recovered(void)
+{
+    if (atomic_load(&step) == KEY_SHADED) {
+        give_memory();
+        reach(RECOVERED);
+    }
+}
+
+/* An object at which marking waits, before its only word. */
+static struct thing *hold_behind_gate(lull_thread *thread)
+{
+    const lull_type *type = lull_type_custom(heap, "gate", sizeof(void *), trace_gate, NULL);
+    struct thing *holder = make(0);
+
+    root[0] = lull_alloc(thread, type);
+    *(void **)root[0] = holder;
+    atomic_store(&open, false);
+    return holder;
+}
+
+/* The collector finds the key of an ephemeron white, and then the thread blackens it. To note in its
+ * state that an ephemeron waits for it would make it white again, though it is stored where all is
+ * marked and scanned again. */
+START_TEST(a_key_that_was_blackened_stays_so)
+{
+    struct thing *holder = hold_behind_gate(t), *key = make(1), *value = make(2);
+    uint64_t cycles = heap->cycles;
+    LULL_FRAME(t, frame, 1);
+
+    holder->child[0] = key;
+    frame.root[0] = holder; /* so that its snapshot hands over the thread's chunk */
+    root[1] = lull_ephemeron_new(t, key, value);
+    at_point[LULL__DELAY_EPHEMERON_WAIT] = key_is_looked_at;
+    at_point[LULL__DELAY_STORE_WRITE] = key_is_shaded;
+    at_point[LULL__DELAY_ROUND_ASK] = all_is_recovered;
+    ask_for_cycle();
+    wait_polling(t, AT_GATE);
+    lull_store(t, &holder->child[0], NULL); /* no marker has seen the key */
+    atomic_store(&open, true);
+    wait_for(KEY_LOOKED_AT);
+    is_guest = true;
+    lull_store(t, &holder->child[1], key);
+    is_guest = false;
+    end_cycle(cycles);
+    ck_assert(alive(key));
+    ck_assert_uint_eq(key->number, 1);
+    ck_assert_ptr_eq(lull_ephemeron_value(t, root[1]), value);
+    ck_assert(alive(value));
+    lull_frame_pop(t, &frame.head);
+}
+END_TEST
+
+enum { WAITS = 2 };
+
+static void ephemeron_is_white(void)
+{
+    if (is_guest) {
+        atomic_store(&open, true);
+        wait_for(WAITS);
+    }
+}
+
+static void ephemeron_waits(void)
+{
+    if (atomic_load(&step) == AT_GATE) {
+        reach(WAITS);
+    }
+}
+
+/* The thread finds an ephemeron white; a marker finds it too, and it waits for its key; then the
+ * thread blackens it, which has it looked at again. */
+START_TEST(an_ephemeron_waits_once)
+{
+    struct thing *holder = hold_behind_gate(t);
+    uint64_t cycles = heap->cycles, cleared = lull__count(&heap->events, cleared);
+    LULL_FRAME(t, frame, 1);
+
+    frame.root[0] = holder;
+    holder->child[0] = lull_ephemeron_new(t, make(1), NULL);
+    at_point[LULL__DELAY_GREY_BLACKEN] = ephemeron_is_white;
+    at_point[LULL__DELAY_EPHEMERON_WAIT] = ephemeron_waits;
+    ask_for_cycle();
+    wait_polling(t, AT_GATE);
+    take_memory();
+    is_guest = true;
+    lull_store(t, &holder->child[1], holder->child[0]);
+    is_guest = false;
+    give_memory();
+    end_cycle(cycles);
+    ck_assert_uint_eq(lull__count(&heap->events, cleared), cleared + 1);
+    ck_assert_ptr_null(lull_ephemeron_key(t, holder->child[0]));
+    lull_frame_pop(t, &frame.head);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("window");
@@ -605,5 +721,7 @@ int main(void)
     tcase_add_test(concurrent, an_ephemeron_is_read_in_one_go);
     tcase_add_test(concurrent, rounds_end_though_a_list_is_taken_apart);
     tcase_add_test(concurrent, a_round_that_only_blackened_is_not_the_last);
+    tcase_add_test(concurrent, a_key_that_was_blackened_stays_so);
+    tcase_add_test(concurrent, an_ephemeron_waits_once);
     return support_run(suite, concurrent);
 }
