@@ -54,6 +54,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "barrier.h"
 #include "delay.h"
 #include "error.h"
 #include "grey.h"
@@ -370,14 +371,31 @@ static size_t push_by_age(struct lull_pool *pool, struct lull__pool_shard *shard
     return left + aged - done;
 }
 
+/* .inv.pool.moves. The words that a thread shaded are its own: whoever empties the magazines of
+ * another, which may be running, hands them to the markers. */
+static void shade_all(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
+                      size_t n)
+{
+    if (t == NULL || pool->outside ||
+        __atomic_load_n(&t->head.marking, __ATOMIC_RELAXED) == LULL__BARRIER_OFF) {
+        return;
+    }
+    bool mine = lull__thread_is_mine(t);
+    for (size_t i = 0; i < n; i++) {
+        if (mine) {
+            lull__grey_shade(t, object[i]);
+        } else {
+            lull__grey_shade_now(t, object[i]);
+        }
+    }
+}
+
 size_t lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
                         uintptr_t *object, size_t n, bool wait)
 {
     uintptr_t fit[LULL_MAGAZINE_MOST];
 
-    for (size_t i = 0; t != NULL && t->head.marking != 0 && !pool->outside && i < n; i++) {
-        lull__grey_shade(t, object[i]); /* .inv.pool.moves */
-    }
+    shade_all(t, pool, object, n);
     size_t good = sort_out(pool, object, n, fit);
     size_t rest = n - good;
     size_t admitted = admit(pool, fit, good);

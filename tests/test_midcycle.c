@@ -3,6 +3,7 @@
  *
  * What the gate holds is marked after that. So the program can take an object that no marker has
  * seen out of the graph, and leave it where none will look. */
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -289,6 +290,49 @@ START_TEST(a_finalizer_taken_away_in_the_cycle)
 }
 END_TEST
 
+/* ---- who destroys a pool while a cycle marks ---- */
+
+static atomic_int buried; /* objects that were whole */
+
+static void bury(void *object, void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&buried, alive(object) && ((struct thing *)object)->number == 2);
+}
+
+static void *destroy_pool(void *arg)
+{
+    ensure(lull_pool_destroy(arg) == LULL_OK, "%s", lull_error_message());
+    return NULL;
+}
+
+/* What another thread keeps of the pool must come to the markers, but not by way of the words that
+ * this thread shaded, which it may be writing. */
+START_TEST(a_pool_destroyed_in_the_cycle_by_another_thread)
+{
+    struct thing *holder = make(1);
+    lull_pool_options options = {.struct_size = sizeof options};
+    pthread_t destroyer;
+
+    options.type = lull_type_conservative(heap, "thing", sizeof(struct thing));
+    options.destroy = bury;
+    lull_pool *pool = lull_pool_create(heap, &options);
+    ck_assert_ptr_nonnull(pool);
+    root[0] = make_gate(holder);
+    holder->child[0] = lull_pool_get(t, pool);
+    ((struct thing *)holder->child[0])->number = 2;
+    begin_cycle();
+    lull_pool_put(t, pool, take_out(holder));
+    size_t words = t->grey != NULL ? t->grey_count : 0;
+    ck_assert_int_eq(pthread_create(&destroyer, NULL, destroy_pool, pool), 0);
+    pthread_join(destroyer, NULL);
+    ck_assert_uint_eq(t->grey != NULL ? t->grey_count : 0, words);
+    ck_assert(!lull__queue_is_empty(&heap->queue));
+    ck_assert_int_eq(atomic_load(&buried), 1);
+    end_cycle();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("midcycle");
@@ -303,5 +347,6 @@ int main(void)
     tcase_add_loop_test(tests, a_key_moved_while_an_ephemeron_waits_for_it, 0, 2);
     tcase_add_test(tests, a_finalizer_set_in_the_cycle);
     tcase_add_test(tests, a_finalizer_taken_away_in_the_cycle);
+    tcase_add_test(tests, a_pool_destroyed_in_the_cycle_by_another_thread);
     return support_run(suite_create("midcycle"), tests);
 }
