@@ -21,21 +21,42 @@
 #define SUPPORT_SANITIZED 0
 #endif
 
-/* `rounds`, times LULL_TEST_ROUNDS where that is set: whoever has a night to spare may use it. */
+/* An assertion for inner loops: Check's own tell their runner of each success. */
+#define ensure(x, format, ...)                                                                     \
+    do {                                                                                           \
+        if (!(x)) {                                                                                \
+            ck_abort_msg("%s: " format, #x, ##__VA_ARGS__);                                        \
+        }                                                                                          \
+    } while (0)
+
+/* Whether another processor is emulated, at a tenth of the speed or less. */
+static inline bool support_emulated(void)
+{
+    return getenv("LULL_TEST_EMULATED") != NULL;
+}
+
+/* `rounds`, times LULL_TEST_ROUNDS where that is set: whoever has a night to spare may use it. A
+ * quarter of them under an emulator. */
 static inline size_t support_rounds(size_t rounds)
 {
     const char *more = getenv("LULL_TEST_ROUNDS");
     size_t times = more != NULL ? strtoul(more, NULL, 10) : 1;
 
+    if (support_emulated()) {
+        rounds = (rounds + 3) / 4;
+    }
     return rounds * (times != 0 ? times : 1);
 }
 
-/* `seeds`, or LULL_TEST_SEEDS where that is set. */
+/* `seeds`, or LULL_TEST_SEEDS where that is set. A quarter of them under an emulator. */
 static inline size_t support_seeds(size_t seeds)
 {
     const char *wanted = getenv("LULL_TEST_SEEDS");
 
-    return wanted != NULL ? strtoul(wanted, NULL, 10) : seeds;
+    if (wanted != NULL) {
+        return strtoul(wanted, NULL, 10);
+    }
+    return support_emulated() ? (seeds + 3) / 4 : seeds;
 }
 
 /* The mode that suites use where a test does not care: LULL_TEST_MODE=stop has cycles hold all
@@ -69,23 +90,17 @@ static inline void support_disturb(lull_options *options)
     }
 }
 
-/* Whether the suite must be left out: an emulator of another processor ends programs with many
- * threads that come, go and fork. Says so as TAP does. */
-static inline bool support_emulated(void)
+/* Whether the child that a fork makes of several threads may start one. ThreadSanitizer ends such a
+ * child. So does qemu's user mode: the child's table of processors still has those of the parent's
+ * threads, and the first new one finds its place taken. */
+static inline bool support_child_threads(void)
 {
-    if (getenv("LULL_TEST_EMULATED") == NULL) {
-        return false;
-    }
-    puts("1..0 # SKIP an emulator does not stand this many threads and forks");
-    return true;
-}
-
-/* ThreadSanitizer ends the child of several threads that starts one. */
 #if defined(__SANITIZE_THREAD__)
-#define SUPPORT_CHILD_THREADS 0
+    return false;
 #else
-#define SUPPORT_CHILD_THREADS 1
+    return !support_emulated();
 #endif
+}
 
 /* Options for exact tests: the environment has no say, and a cycle comes only when asked for. */
 static inline lull_options support_options(void)
@@ -137,17 +152,9 @@ static inline lull_stats support_stats(lull_heap *heap)
 {
     lull_stats stats = {.struct_size = sizeof stats};
 
-    ck_assert_int_eq(lull_stats_read(heap, &stats), LULL_OK);
+    ensure(lull_stats_read(heap, &stats) == LULL_OK, "%s", lull_error_message());
     return stats;
 }
-
-/* An assertion for inner loops: Check's own tell their runner of each success. */
-#define ensure(x, format, ...)                                                                     \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            ck_abort_msg("%s: " format, #x, ##__VA_ARGS__);                                        \
-        }                                                                                          \
-    } while (0)
 
 /* Runs a suite of one case; the status for main to return. */
 static inline int support_run(Suite *suite, TCase *tests)

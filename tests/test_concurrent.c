@@ -587,9 +587,6 @@ END_TEST
 
 int main(void)
 {
-    if (support_emulated()) {
-        return 0;
-    }
     Suite *suite = suite_create("concurrent");
     TCase *tests = tcase_create("steps");
 

@@ -179,14 +179,14 @@ int main(void)
     Suite *suite = suite_create("concurrent storm");
     TCase *tests = tcase_create("storms");
 
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, nobody_meets_a_dead_object, 0, sizeof storms / sizeof *storms);
     tcase_add_loop_test(tests, nor_where_nothing_stops_the_threads, 0,
                         sizeof storms / sizeof *storms);
     tcase_add_loop_test(tests, nor_where_words_are_tagged, 0, 2);
     tcase_add_loop_test(tests, nor_where_threads_linger, 0, 4);
     tcase_add_test(tests, nor_where_signals_come);
-    if (SUPPORT_CHILD_THREADS) {
+    if (support_child_threads()) {
         tcase_add_test(tests, nor_where_threads_fork);
     }
     return support_run(suite, tests);

@@ -65,7 +65,7 @@ static struct model *new_model(const struct variant *v, uint64_t seed)
 START_TEST(exactly_the_reachable_is_alive)
 {
     const struct variant *v = &variants[_i];
-    size_t steps = SUPPORT_SANITIZED ? v->steps / 4 : v->steps;
+    size_t steps = SUPPORT_SANITIZED || support_emulated() ? v->steps / 4 : v->steps;
 
     for (uint64_t seed = 1; seed <= support_rounds(SUPPORT_SANITIZED ? 2 : 4); seed++) {
         struct model *m = new_model(v, seed * 1000 + (uint64_t)_i);

@@ -500,6 +500,6 @@ int main(void)
     tcase_add_test(tests, claims_have_their_verdicts);
     tcase_add_test(tests, memory_is_returned_where_it_is_said_to_be);
     tcase_add_test(tests, a_failed_run_says_so);
-    tcase_set_timeout(tests, 300); /* of an emulated machine */
+    tcase_set_timeout(tests, 60);
     return support_run(suite, tests);
 }

@@ -5,6 +5,7 @@
 
 #include "pacer.h"
 #include "random.h"
+#include "support.h"
 
 #define MIB UINT64_C(1048576)
 #define GIB UINT64_C(1073741824)
@@ -256,8 +257,8 @@ static void check_about(uint64_t got, long double want, const char *what)
 {
     long double difference = got > want ? got - want : want - got;
 
-    ck_assert_msg(difference <= 3 + want * 0x1p-60L, "%s is %llu, not %.1Lf", what,
-                  (unsigned long long)got, want);
+    ensure(difference <= 3 + want * 0x1p-60L, "%s is %llu, not %.1Lf", what,
+           (unsigned long long)got, want);
 }
 
 static int random_percent(struct random *r)
@@ -273,7 +274,7 @@ START_TEST(any_goal_is_that_of_naive_arithmetic)
 {
     struct random r = {1};
 
-    for (int i = 0; i < 200000; i++) {
+    for (size_t i = 0; i < support_rounds(200000); i++) {
         struct lull__pacer_cycle cycle = {
             .live_bytes = random_magnitude(&r),
             .stack_bytes = random_magnitude(&r),
@@ -287,15 +288,15 @@ START_TEST(any_goal_is_that_of_naive_arithmetic)
 
         lull__pacer_init(&p, random_percent(&r), random_magnitude(&r), random_magnitude(&r));
         check_about(p.goal_bytes, naive_goal(), "the first goal");
-        ck_assert_uint_eq(p.last_goal_bytes, p.goal_bytes);
+        ensure(p.last_goal_bytes == p.goal_bytes, "of %zu", i);
         lull__pacer_cycle_end(&p, &cycle);
         check_about(p.goal_bytes, naive_goal(), "the goal after a cycle");
-        ck_assert_uint_ge(p.goal_bytes, p.live_bytes);
+        ensure(p.goal_bytes >= p.live_bytes, "of %zu", i);
         lull__pacer_set_limit(&p, random_magnitude(&r));
         check_about(p.goal_bytes, naive_goal(), "the goal after a new limit");
         lull__pacer_set_percent(&p, random_percent(&r));
         check_about(p.goal_bytes, naive_goal(), "the goal after a new percent");
-        ck_assert_uint_eq(lull__pacer_trigger(&p, false), p.goal_bytes);
+        ensure(lull__pacer_trigger(&p, false) == p.goal_bytes, "of %zu", i);
     }
 }
 END_TEST
@@ -307,13 +308,13 @@ static void check_runway(void)
     uint64_t growth = p.goal_bytes - p.live_bytes;
 
     if (p.goal_bytes == LULL__PACER_NEVER) {
-        ck_assert_uint_eq(trigger, LULL__PACER_NEVER);
+        ensure(trigger == LULL__PACER_NEVER, "not %llu", (unsigned long long)trigger);
         return;
     }
-    ck_assert_uint_ge(trigger, p.live_bytes + growth / 2);
-    ck_assert_uint_le(trigger, p.goal_bytes - growth / 20);
+    ensure(trigger >= p.live_bytes + growth / 2, "not %llu", (unsigned long long)trigger);
+    ensure(trigger <= p.goal_bytes - growth / 20, "not %llu", (unsigned long long)trigger);
     if (p.runway_bytes >= growth / 20 && p.runway_bytes <= growth / 2) {
-        ck_assert_uint_eq(p.goal_bytes - trigger, p.runway_bytes);
+        ensure(p.goal_bytes - trigger == p.runway_bytes, "not %llu", (unsigned long long)trigger);
     }
 }
 
@@ -321,7 +322,7 @@ START_TEST(any_runway_is_within_bounds)
 {
     struct random r = {3};
 
-    for (int i = 0; i < 20000; i++) {
+    for (size_t i = 0; i < support_rounds(20000); i++) {
         lull__pacer_init(&p, random_percent(&r), random_magnitude(&r), random_magnitude(&r));
         check_runway();
         for (int j = 0; j < 5; j++) {
@@ -357,7 +358,7 @@ START_TEST(any_limiter_is_that_of_naive_arithmetic)
     long double bucket = 0;
 
     lull__pacer_init(&p, 100, 0, HEAP_MIN);
-    for (int i = 0; i < 200000; i++) {
+    for (size_t i = 0; i < support_rounds(200000); i++) {
         unsigned shift = (unsigned)random_below(&r, 64);
         struct lull__pacer_cycle cycle = {
             .allocated_bytes = random_magnitude(&r),
@@ -381,8 +382,8 @@ START_TEST(any_limiter_is_that_of_naive_arithmetic)
         step = allocated * owed / (over > 1 ? over : 1);
         step = step < UINT64_MAX ? step : UINT64_MAX;
         /* held / 16 is rounded down, which matters where it is small */
-        ck_assert_msg(p.step_bytes <= 3 + step * (1 + 0x1p-58L) * (running < over ? 2 : 1) &&
-                          p.step_bytes >= step * (1 - 0x1p-58L) - 3,
+        ensure(p.step_bytes <= 3 + step * (1 + 0x1p-58L) * (running < over ? 2 : 1) &&
+                   p.step_bytes >= step * (1 - 0x1p-58L) - 3,
                       "the step is %llu, not %.1Lf", (unsigned long long)p.step_bytes, step);
     }
 }

@@ -441,7 +441,7 @@ int main(void)
     tcase_add_test(threads, a_thread_that_leaves_gives_back);
     tcase_add_test(threads, a_thread_that_blocks_gives_back_but_a_few);
     tcase_add_test(threads, threads_share_a_pool);
-    if (SUPPORT_CHILD_THREADS) {
+    if (support_child_threads()) {
         tcase_add_test(threads, a_forked_child_has_the_pool);
     }
     if (!support_audited()) { /* these look into magazines, which an audit leaves empty */
