@@ -41,12 +41,25 @@ bool lull__outside_wanted(const struct lull_pool *pool)
     return pool->destroy != NULL || made_by_malloc(pool);
 }
 
-void lull__outside_bury(struct lull_pool *pool, void *object)
+static void bury(struct lull_pool *pool, void *object)
 {
     if (pool->destroy != NULL) {
         pool->destroy(object, pool->arg);
     }
     if (made_by_malloc(pool)) {
         free((struct header *)object - 1);
+    }
+}
+
+void lull__outside_bury(struct lull_pool *pool, lull_thread *t, const uintptr_t *object, size_t n)
+{
+    if (t != NULL) {
+        t->in_callback++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bury(pool, (void *)object[i]);
+    }
+    if (t != NULL) {
+        t->in_callback--;
     }
 }

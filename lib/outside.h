@@ -11,7 +11,8 @@ size_t lull__outside_bytes(const void *object);
 /* Whether anything is to be done when the pool drops an object. */
 bool lull__outside_wanted(const struct lull_pool *pool);
 
-/* The program's `destroy`; then what malloc made is freed. Outside all locks. */
-void lull__outside_bury(struct lull_pool *pool, void *object);
+/* The program's `destroy`; then what malloc made is freed. Outside all locks; `t` is NULL for a
+ * thread that is not attached. */
+void lull__outside_bury(struct lull_pool *pool, lull_thread *t, const uintptr_t *object, size_t n);
 
 #endif

@@ -1,7 +1,9 @@
 /* pool.h -- object pools: what a pool is, and what the rest of the library asks of pools.
  *
- * pool.c serves gets and puts, pool_trim.c is the collector's side, pool_create.c makes, changes and
- * ends pools, pool_thread.c has threads come and go, pool_stats.c counts. */
+ * pool.c serves gets and puts; pool_object.c knows and makes objects, pool_exchange.c moves them
+ * between threads and the depot, pool_steal.c from one thread to another. pool_trim.c is the
+ * collector's side, pool_create.c makes, changes and ends pools, pool_thread.c has threads come and
+ * go, pool_stats.c counts. */
 #ifndef LULL__POOL_H
 #define LULL__POOL_H
 
@@ -124,6 +126,42 @@ LULL__INLINE void lull__magazine_set_count(const lull_thread *t, struct lull_mag
     m->now.top = (uint16_t)(lull__magazine_bottom(t, m) + count);
 }
 
+/* Half of what a thread may keep. */
+LULL__INLINE size_t lull__magazine_half(const struct lull_magazines *m)
+{
+    return ((size_t)m->room + 1) / 2;
+}
+
+/* Objects on their way: nobody else has them. */
+struct lull__batch {
+    size_t count;
+    uintptr_t object[LULL_MAGAZINE_MOST];
+};
+
+/* -- pool_object.c -- */
+
+/* Bytes of an object itself; what it holds, as `size` says; those that are the program's. */
+size_t lull__pool_own_bytes(const struct lull_pool *pool, const void *object);
+size_t lull__pool_object_bytes(const struct lull_pool *pool, const void *object);
+size_t lull__pool_payload_bytes(const struct lull_pool *pool, const void *object);
+
+/* Whether objects are of one size that is known; that size. */
+size_t lull__pool_unit_bytes(const struct lull_pool *pool);
+
+/* Whether the pool makes objects of a size that may change; whether an object is of the present one;
+ * whether it holds more than the bounds allow. */
+bool lull__pool_is_sized(const struct lull_pool *pool);
+bool lull__pool_fits(const struct lull_pool *pool, const void *object);
+bool lull__pool_too_large(const struct lull_pool *pool, const void *object);
+
+/* Whether `object` is the first byte of an object; nobody can tell of those outside the heap. */
+bool lull__pool_is_object(const struct lull_pool *pool, const void *object);
+
+/* Makes an object, as a get that found none. NULL: why is in lull_error(). */
+void *lull__pool_make(lull_thread *t, struct lull_pool *pool);
+
+/* -- pool_exchange.c -- */
+
 /* The lock and what goes with it: no signal holds a thread that has it (.inv.held), and no
  * safepoint is in between (.inv.locks). `t` is NULL for a thread that is not attached. */
 void lull__pool_lock(lull_thread *t, pthread_mutex_t *mutex);
@@ -135,32 +173,44 @@ void lull__pool_unlock_shards(struct lull_pool *pool);
 
 void lull__pool_count_drops(struct lull_pool *pool, lull_pool_drop why, size_t n);
 
-/* Bytes of an object itself; what it holds, as `size` says. */
-size_t lull__pool_own_bytes(const struct lull_pool *pool, const void *object);
-size_t lull__pool_object_bytes(const struct lull_pool *pool, const void *object);
+/* So many objects more, or less, are out or in threads' magazines. */
+void lull__pool_come_away(struct lull_pool *pool, size_t n);
+void lull__pool_come_back(struct lull_pool *pool, size_t n);
 
-/* Whether objects are of one size that is known; that size. */
-size_t lull__pool_unit_bytes(const struct lull_pool *pool);
-
-/* Whether an object is of the size that the pool makes now. */
-bool lull__pool_fits(const struct lull_pool *pool, const void *object);
-
-/* Makes an object, as a get that found none. NULL: why is in lull_error(). */
-void *lull__pool_make(lull_thread *t, struct lull_pool *pool);
-
-/* Puts n objects, which nobody else has, into a shard that the caller has locked, shading them where
- * `t` marks. Those that may not stay come to object[0] and on; returns how many. `wait`: for locks
- * and memory that others may have. */
-size_t lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
-                        uintptr_t *object, size_t n, bool wait);
+/* A magazine that was never used, or emptied since, comes into use. */
+void lull__pool_open_magazine(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
 
 /* Takes the lowest n objects out of a magazine, in order. */
 void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
                          uintptr_t *object, size_t n);
 
+/* Shades what moves, where `t`, if it is not NULL, marks (.inv.pool.moves). */
+void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
+                      size_t n);
+
+/* Puts objects into a shard that the caller has locked, shading them for `t`; those that may not stay are left in the batch. `wait`: for locks and memory that others may
+ * have. */
+void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
+                      struct lull__batch *batch, bool wait);
+
 /* Empties a magazine of a thread that stands, or is the caller, into the depot; what may not stay
  * there is doomed. The caller has pools_lock. */
 void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
+
+/* The depot gets half of a full magazine; or, where others are there, the magazine more room. False:
+ * it has none. */
+bool lull__pool_make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
+
+/* One object goes to the depot without a stay in the magazine. */
+void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
+                             void *object);
+
+/* Fills an empty magazine, in part, out of the depot; or out of a magazine of another thread. False:
+ * nothing was found. */
+bool lull__pool_refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
+bool lull__pool_steal(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
+
+/* -- pool_trim.c -- */
 
 /* The caller has the pool's lock. Objects come to be doomed, or, where nothing is to be done for
  * them, are nobody's. */
@@ -185,6 +235,8 @@ void lull__pool_prune(lull_thread *t, struct lull_pool *pool);
 /* Runs destroy for some doomed objects of a pool, outside all locks; false: there were none, or
  * another thread is at it. `held`: the only lock that the caller has, given up meanwhile; or NULL. */
 bool lull__pool_reap(struct lull_pool *pool, lull_thread *t, pthread_mutex_t *held);
+
+/* -- pool_stats.c -- */
 
 /* Adds what a magazine counted. */
 void lull__pool_add_counts(struct lull__pool_counts *sum, const lull_thread *t,

@@ -294,16 +294,16 @@ static void switch_magazines(struct lull_pool *pool, uint32_t index)
 static bool put_initial(lull_thread *t, struct lull_pool *pool, void *object)
 {
     struct lull__pool_shard *shard = &pool->shard[t->number & (pool->shards - 1)];
-    uintptr_t word = (uintptr_t)object;
+    struct lull__batch batch;
 
+    batch.count = 1;
+    batch.object[0] = (uintptr_t)object;
     lull__pool_lock(t, &shard->lock);
     atomic_fetch_add_explicit(&pool->filled, 1, memory_order_relaxed);
-    size_t rest = lull__pool_place(t, pool, shard, &word, 1, true);
+    lull__pool_place(t, pool, shard, &batch, true);
     lull__pool_unlock(t, &shard->lock);
-    if (rest != 0) {
-        lull__outside_bury(pool, object);
-    }
-    return rest == 0;
+    lull__outside_bury(pool, t, batch.object, batch.count);
+    return batch.count == 0;
 }
 
 /* Each is the pool's as soon as it is made, and so a root. */

@@ -77,19 +77,6 @@ static struct lull__magazine *begin_dying(struct lull_pool *pool)
     return magazine;
 }
 
-static void bury_all(struct lull_pool *pool, lull_thread *t, const struct lull__magazine *magazine)
-{
-    if (t != NULL) {
-        t->in_callback++;
-    }
-    for (size_t i = 0; i < magazine->count; i++) {
-        lull__outside_bury(pool, (void *)magazine->object[i]);
-    }
-    if (t != NULL) {
-        t->in_callback--;
-    }
-}
-
 bool lull__pool_reap(struct lull_pool *pool, lull_thread *t, pthread_mutex_t *held)
 {
     lull__pool_lock(t, &pool->lock);
@@ -102,7 +89,7 @@ bool lull__pool_reap(struct lull_pool *pool, lull_thread *t, pthread_mutex_t *he
         pthread_mutex_unlock(held);
     }
     lull__delay(pool->heap, LULL__DELAY_POOL_BURY);
-    bury_all(pool, t, magazine);
+    lull__outside_bury(pool, t, magazine->object, magazine->count);
     if (held != NULL) {
         pthread_mutex_lock(held);
     }
