@@ -188,8 +188,8 @@ void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_mag
 void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
                       size_t n);
 
-/* Puts objects into a shard that the caller has locked, shading them for `t`; those that may not stay are left in the batch. `wait`: for locks and memory that others may
- * have. */
+/* Puts objects into a shard that the caller has locked, shading them for `t`; those that may not stay
+ * are left in the batch. `wait`: for locks and memory that others may have. */
 void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
                       struct lull__batch *batch, bool wait);
 
