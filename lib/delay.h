@@ -57,6 +57,8 @@
     X(POOL_STEAL, "a blocked thread's magazine is in hand; nothing is taken out of it")            \
     X(POOL_SWITCH, "a pool has other magazines; no thread can find them")                         \
     X(POOL_BURY, "objects are dying; destroy has not run")                                        \
+    X(POOL_REAPED, "destroy has run; the pool may be freed, and whoever ran it looks for others")     \
+    X(POOL_END, "a pool ends; what a thread keeps of it is shaded, and still in its magazine")        \
     X(LEAVE, "a thread is not the heap's any more; its own memory is not given back")
 
 enum lull__delay_point {

@@ -49,12 +49,14 @@ struct lull__making {
     const struct lull__making *around;
 };
 
-/* .inv.pool.index: head.offset, index and object_bytes change while all shards are locked. */
+/* .inv.pool.index: head.offset, index and object_bytes change while all shards are locked, the first
+ * two under pools_lock too. */
 struct lull_pool {
     struct lull_pool_head head; /* public */
     lull_heap *heap;
-    uint32_t index;  /* of its magazines; others may be its retired ones; under pools_lock */
-    uint32_t shards; /* in use: a power of two */
+    _Atomic uint32_t index; /* of its magazines; others may be its retired ones; without pools_lock
+                               a name for events, relaxed */
+    uint32_t shards;        /* in use: a power of two */
     const lull_type *type;
     lull_pool_new_fn make;
     lull_pool_reset_fn reset;
@@ -114,16 +116,20 @@ LULL__INLINE uint16_t lull__magazine_bottom(const lull_thread *t, const struct l
     return (uint16_t)(m->object - (const uintptr_t *)(const void *)t);
 }
 
-/* Objects in a magazine whose thread stands, or is the caller. */
+/* Objects in a magazine whose thread stands, or is the caller, or uses the pool no more. Read once:
+ * whoever ends the pool may be clearing it. */
 LULL__INLINE size_t lull__magazine_count(const lull_thread *t, const struct lull_magazines *m)
 {
-    return m->now.top == 0 ? 0 : (size_t)(m->now.top - lull__magazine_bottom(t, m));
+    uint16_t top = __atomic_load_n(&m->now.top, __ATOMIC_RELAXED);
+
+    return top == 0 ? 0 : (size_t)(top - lull__magazine_bottom(t, m));
 }
 
 LULL__INLINE void lull__magazine_set_count(const lull_thread *t, struct lull_magazines *m,
                                            size_t count)
 {
-    m->now.top = (uint16_t)(lull__magazine_bottom(t, m) + count);
+    __atomic_store_n(&m->now.top, (uint16_t)(lull__magazine_bottom(t, m) + count),
+                     __ATOMIC_RELAXED);
 }
 
 /* Half of what a thread may keep. */

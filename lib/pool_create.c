@@ -226,15 +226,16 @@ static bool is_forgotten(const lull_heap *heap, uint32_t index)
     return all;
 }
 
-/* What was counted there stays counted; to nobody but the collector are the magazines in sight. */
-static LULL__NO_SANITIZE void clear_magazines(lull_heap *heap, struct lull_pool *pool,
-                                              uint32_t index)
+/* What was counted there stays counted; to nobody but the collector are the magazines in sight: it,
+ * or their thread in its part of a handshake, may be looking how much is in them. */
+static void clear_magazines(lull_heap *heap, struct lull_pool *pool, uint32_t index)
 {
     for (lull_thread *t = heap->pool_threads; t != NULL; t = t->pools_next) {
         struct lull_magazines *m = lull__magazines_of(t, index);
         lull__pool_add_counts(&pool->gone, t, m);
-        m->now.counts = 0;
-        m->limit = m->room = m->most = 0;
+        __atomic_store_n(&m->now.counts, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&m->most, 0, __ATOMIC_RELAXED);
+        m->limit = m->room = 0;
         m->refill = 0;
         m->misses = m->hits_depot = m->hits_steal = m->hits_victim = 0;
         m->received = 0;
@@ -352,6 +353,26 @@ lull_pool *lull_pool_create(lull_heap *heap, const lull_pool_options *options)
 
 /* ---- destroy ---- */
 
+/* What a thread keeps of a pool that ends is doomed. The thread may run, but uses the pool no more.
+ * Shaded before it moves (.inv.pool.moves): where the caller is no thread of the heap's, no round
+ * waits for it, and the owner's part in one finds the object where it was, or comes later. */
+static void doom_magazine(lull_thread *owner, struct lull_pool *pool, struct lull_magazines *m)
+{
+    uintptr_t object[LULL_MAGAZINE_MOST];
+    size_t n = lull__magazine_count(owner, m);
+
+    if (n == 0) {
+        return;
+    }
+    lull__pool_shade(owner, pool, m->object, n);
+    lull__delay(pool->heap, LULL__DELAY_POOL_END);
+    pthread_mutex_lock(&pool->lock);
+    lull__pool_take_out(owner, pool, m, object, n);
+    lull__pool_count_drops(pool, LULL_POOL_DROP_FULL, n);
+    lull__pool_doom_words(pool, object, n);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* All that the pool keeps is to be destroyed. Under pools_lock. */
 static void doom_all(struct lull_pool *pool)
 {
@@ -360,7 +381,7 @@ static void doom_all(struct lull_pool *pool)
     for (lull_thread *t = heap->pool_threads; t != NULL; t = t->pools_next) {
         for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
             if (heap->pools[i] == pool) {
-                lull__pool_empty(t, pool, lull__magazines_of(t, i));
+                doom_magazine(t, pool, lull__magazines_of(t, i));
             }
         }
     }

@@ -105,14 +105,15 @@ bool lull__pools_doomed(const lull_heap *heap)
     return atomic_load_explicit(&heap->pools_doomed, memory_order_relaxed) != 0;
 }
 
-/* A pool from index `i` on with something doomed, kept from being freed by a dying magazine. */
-static struct lull_pool *find_doomed(lull_heap *heap, lull_thread *t, uint32_t i)
+/* A pool from index `*next` on with something doomed, kept from being freed by its count of reapers;
+ * *next is the index after it. NULL: there is none. */
+static struct lull_pool *find_doomed(lull_heap *heap, lull_thread *t, uint32_t *next)
 {
     struct lull_pool *found = NULL;
 
     lull__pool_lock(t, &heap->pools_lock);
-    for (; i < LULL__POOLS_MAX && found == NULL; i++) {
-        struct lull_pool *pool = heap->pools[i];
+    while (*next < LULL__POOLS_MAX && found == NULL) {
+        struct lull_pool *pool = heap->pools[(*next)++];
         if (pool != NULL && lull__depot_objects(&pool->doomed) != 0 && !pool->ending) {
             pool->reapers++;
             found = pool;
@@ -125,14 +126,16 @@ static struct lull_pool *find_doomed(lull_heap *heap, lull_thread *t, uint32_t i
 void lull__pools_reap(lull_heap *heap, lull_thread *t, pthread_mutex_t *held)
 {
     struct lull_pool *pool;
+    uint32_t next = 0;
 
     atomic_store_explicit(&heap->pools_doomed, 0, memory_order_relaxed);
-    for (uint32_t i = 0; (pool = find_doomed(heap, t, i)) != NULL; i = pool->index + 1) {
+    while ((pool = find_doomed(heap, t, &next)) != NULL) {
         while (lull__pool_reap(pool, t, held)) {
         }
         lull__pool_lock(t, &heap->pools_lock);
         pool->reapers--;
         lull__pool_unlock(t, &heap->pools_lock);
+        lull__delay(heap, LULL__DELAY_POOL_REAPED);
     }
 }
 
@@ -293,10 +296,15 @@ static bool is_due(struct lull_pool *pool)
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
+static uint32_t index_of(const struct lull_pool *pool)
+{
+    return atomic_load_explicit(&pool->index, memory_order_relaxed);
+}
+
 static void emit_prune(struct lull_pool *pool, uint32_t thread, size_t dropped)
 {
     if (dropped != 0) {
-        lull__emit(&pool->heap->events, pool_prune, thread, pool->index, dropped);
+        lull__emit(&pool->heap->events, pool_prune, thread, index_of(pool), dropped);
     }
 }
 
@@ -344,7 +352,7 @@ static void trim_pool(struct lull_pool *pool)
     lull__pool_enforce(pool);
     pthread_mutex_unlock(&pool->lock);
     if (idle != 0) {
-        lull__emit(&pool->heap->events, pool_trim, 0, pool->index, idle);
+        lull__emit(&pool->heap->events, pool_trim, 0, index_of(pool), idle);
     }
     emit_prune(pool, 0, aged);
 }
@@ -360,7 +368,7 @@ static uint64_t press_pool(struct lull_pool *pool, uint64_t bytes)
         lull__pool_shed(pool, lull__min(wanted, beyond_floor(pool)), LULL_POOL_DROP_PRESSURE);
     pthread_mutex_unlock(&pool->lock);
     if (shed != 0) {
-        lull__emit(&pool->heap->events, pool_press, 0, pool->index, shed);
+        lull__emit(&pool->heap->events, pool_press, 0, index_of(pool), shed);
     }
     return (uint64_t)shed * each;
 }
@@ -488,7 +496,9 @@ LULL__NO_SANITIZE void lull__pool_thread_scan(lull_thread *t, lull_tracer *trace
 
     for (uint32_t i = 0; i < used; i++) {
         const struct lull_magazines *m = lull__magazines_of(t, i);
-        size_t n = in_signal ? m->most : lull__magazine_count(t, m); /* .inv.pool.signal */
+        /* .inv.pool.signal; relaxed: see lull__magazine_count */
+        size_t n =
+            in_signal ? __atomic_load_n(&m->most, __ATOMIC_RELAXED) : lull__magazine_count(t, m);
         if (n != 0) {
             tracer->range(tracer, m->object, m->object + n);
         }

@@ -1,6 +1,7 @@
 /* test_window.c -- races that need a thread to stand between two instructions: each test has it
  * stand there, at a delay point (delay.h), until others have done what they may. All of it is led
  * by hand; nothing depends on time. */
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -706,6 +707,56 @@ START_TEST(an_ephemeron_waits_once)
 }
 END_TEST
 
+/* ---- a pool that ends when somebody has just run `destroy` for what it dropped ---- */
+
+#define ITEMS 20
+
+static atomic_uint destroyed[2];
+static lull_pool *_Atomic ending;
+
+static void destroy(void *object, void *arg)
+{
+    (void)object;
+    atomic_fetch_add(&destroyed[(uintptr_t)arg], 1);
+}
+
+static lull_pool *make_pool(uintptr_t number)
+{
+    lull_pool_options options = {
+        .struct_size = sizeof options, .destroy = destroy, .arg = (void *)number, .initial = ITEMS};
+
+    options.type = lull_type_conservative(heap, "thing", sizeof(struct thing));
+    lull_pool *pool = lull_pool_create(heap, &options);
+    ck_assert_ptr_nonnull(pool);
+    return pool;
+}
+
+static void end_pool(void)
+{
+    lull_pool *pool = atomic_exchange(&ending, NULL);
+
+    ensure(pool == NULL || lull_pool_destroy(pool) == LULL_OK, "%s", lull_error_message());
+}
+
+/* What was freed is full of nonsense: whoever still reads it there finds no other pool. */
+START_TEST(whoever_runs_destroy_lets_go_of_the_pool)
+{
+    mallopt(M_PERTURB, 0x5a);
+    atomic_store(&ending, make_pool(0));
+    lull_pool *other = make_pool(1);
+    at_point[LULL__DELAY_POOL_REAPED] = end_pool;
+    for (int i = 0; i < 3; i++) { /* idle, victims, dropped */
+        collect();
+    }
+    while (atomic_load(&destroyed[1]) != ITEMS) { /* perhaps by the heap's own thread */
+        sched_yield();
+    }
+    ck_assert_uint_eq(destroyed[0], ITEMS);
+    ck_assert_ptr_null(atomic_load(&ending));
+    ck_assert_int_eq(lull_pool_destroy(other), LULL_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("window");
@@ -721,6 +772,7 @@ int main(void)
     tcase_add_test(concurrent, an_ephemeron_is_read_in_one_go);
     tcase_add_test(concurrent, rounds_end_though_a_list_is_taken_apart);
     tcase_add_test(concurrent, a_round_that_only_blackened_is_not_the_last);
+    tcase_add_test(concurrent, whoever_runs_destroy_lets_go_of_the_pool);
     tcase_add_test(concurrent, a_key_that_was_blackened_stays_so);
     tcase_add_test(concurrent, an_ephemeron_waits_once);
     return support_run(suite, concurrent);
