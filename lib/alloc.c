@@ -301,27 +301,45 @@ lull_ephemeron *lull_ephemeron_new(lull_thread *t, void *key, void *value)
 
 /* ---- questions about words ---- */
 
+/* The layout of the span that a slot is in, and bytes of the object; valid where the slot stands. */
+static const struct lull__layout *layout_around(const lull_heap *heap,
+                                                const struct lull__slot *slot, size_t *bytes)
+{
+    const struct lull__span *span = lull__span_of(heap, slot->base);
+    /* acquire, here and below: lull__slot_stands */
+    size_t granules = __atomic_load_n(&slot->block->granules, __ATOMIC_ACQUIRE);
+
+    if (granules != 0) {
+        struct lull__cell *cell = __atomic_load_n(&span->cell, __ATOMIC_ACQUIRE);
+        *bytes = granules * LULL__GRANULE;
+        return cell->layout;
+    }
+    *bytes = __atomic_load_n(&span->bytes, __ATOMIC_ACQUIRE);
+    return atomic_load_explicit(&slot->block->kind, memory_order_acquire) == LULL__KIND_LEAF
+               ? heap->leaf_layout
+               : __atomic_load_n(&slot->block->layout, __ATOMIC_ACQUIRE);
+}
+
+/* Of an object that nobody keeps the span may be another's at any time (.inv.issue). */
 lull_object_info lull_object_of(lull_heap *heap, uintptr_t word)
 {
-    lull_object_info info = {NULL, 0, NULL};
+    static const lull_object_info none = {NULL, 0, NULL};
     struct lull__slot slot = lull__resolve(heap, lull__address(heap, word));
+    lull_object_info info = {.base = slot.base};
 
     if (slot.state == NULL || lull__state_load(slot.state) == LULL__FREE) {
-        return info;
+        return none;
     }
-    const struct lull__span *span = lull__span_of(heap, slot.base);
-    const struct lull__layout *layout =
-        slot.block->large
-            ? (lull__span_kind(heap, span) == LULL__KIND_LEAF ? heap->leaf_layout
-                                                              : slot.block->layout)
-            : span->cell->layout;
-    info.base = slot.base;
-    info.size = lull__slot_bytes(heap, &slot);
+    const struct lull__layout *layout = layout_around(heap, &slot, &info.size);
+    if (!lull__slot_stands(&slot)) {
+        return none;
+    }
     if (layout->kind == LULL__KIND_GENERIC) {
         info.size -= LULL__GENERIC_HEADER;
-        layout = *(struct lull__layout **)(void *)(slot.base + info.size);
+        layout = __atomic_load_n((struct lull__layout **)(void *)(slot.base + info.size),
+                                 __ATOMIC_ACQUIRE);
     }
-    if (layout != NULL) {
+    if (layout != NULL && lull__slot_stands(&slot)) {
         /* acquire: pairs with the release in layout.c's note_type */
         const lull_type *type = atomic_load_explicit(&layout->type, memory_order_acquire);
         info.type = type != LULL__MANY_TYPES ? type : NULL;

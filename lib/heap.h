@@ -115,13 +115,15 @@ struct lull_type {
 
 /* ---- blocks, spans, cells ---- */
 
-/* What marking needs to know of a block: half a cache line. All fields but `kind` are written
- * before kind is set (release; pairs with the acquire in lull__resolve), and change only while
- * kind is NONE. */
+/* What marking needs to know of a block: half a cache line. All fields are written before kind is
+ * set (release; pairs with the acquire in lull__resolve), and change only while kind is NONE.
+ * .inv.issue: `issue` is another one before any other field is; who asks about a word whose object
+ * nobody keeps reads it first and last, and was answered by one span if it is the same: a cycle
+ * frees a block once, so 256 of them would have to end in between. */
 struct lull__block {
-    _Atomic uint8_t kind; /* enum lull__kind */
-    uint8_t large;        /* the span is one large object */
-    uint16_t granules;    /* of 8 bytes in a slot; 0 for a large object: see span->bytes */
+    _Atomic uint8_t kind;  /* enum lull__kind */
+    _Atomic uint8_t issue; /* counts the spans that the block was given to; wraps */
+    uint16_t granules;     /* of 8 bytes in a slot; 0 for a large object: see span->bytes */
     uint32_t magic;       /* .eq.slot; 0 for a large object: slot number 0 */
     char *start;          /* first byte of the span */
     uint8_t *states;      /* of the span's slots */
@@ -136,6 +138,11 @@ _Static_assert(sizeof(struct lull__block) == 32, "two blocks a cache line");
 LULL__INLINE size_t lull__block_slot_size(const struct lull__block *block)
 {
     return (size_t)block->granules * LULL__GRANULE;
+}
+
+LULL__INLINE bool lull__block_is_large(const struct lull__block *block)
+{
+    return block->granules == 0;
 }
 
 enum lull__span_state {
@@ -643,6 +650,7 @@ struct lull__slot {
     char *base;
     uint8_t *state;
     const struct lull__block *block; /* of the word; NULL: no object can be here */
+    uint8_t issue;                   /* of the block, then */
 };
 
 /* Whether a word of an object can be an address at all, and which. */
@@ -667,27 +675,43 @@ LULL__INLINE uintptr_t lull__address(const lull_heap *heap, uintptr_t word)
     return word;
 }
 
-/* Finds the slot of an address; the slot may be free. Any value may be asked about.
+/* Whether the block of a resolved slot is the same span's still, so that what was read of it, of the
+ * span or of the object was read of one span. By who read all that with acquire. */
+LULL__INLINE bool lull__slot_stands(const struct lull__slot *slot)
+{
+    /* relaxed: the reads before it, by acquire, pair with the releases in publish (span.c): a value
+     * of a later span shows its issue here */
+    return atomic_load_explicit(&slot->block->issue, memory_order_relaxed) == slot->issue;
+}
+
+/* Finds the slot of an address; the slot may be free. Any value may be asked about, also while the
+ * block comes to be another span's (.inv.issue): then no object is here.
  * Writing the division as a multiplication: Granlund & Montgomery 1994. */
 LULL__INLINE struct lull__slot lull__resolve(const lull_heap *heap, uintptr_t address)
 {
-    struct lull__slot slot = {NULL, NULL, NULL};
+    static const struct lull__slot nowhere = {NULL, NULL, NULL, 0};
+    struct lull__slot slot;
     uintptr_t offset = address - (uintptr_t)heap->pages.range;
 
     /* acquire: pairs with the release in pages.c; the blocks below it may be read */
     if (offset >= atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire)) {
-        return slot;
+        return nowhere;
     }
-    const struct lull__block *block = &heap->pages.blocks[offset >> LULL__BLOCK_SHIFT];
-    /* acquire: pairs with the release in lull__span_publish; the other fields are written */
-    if (atomic_load_explicit(&block->kind, memory_order_acquire) == LULL__KIND_NONE) {
-        return slot;
+    slot.block = &heap->pages.blocks[offset >> LULL__BLOCK_SHIFT];
+    /* acquire: pairs with the releases in publish (span.c). Of the issue: the kind is NONE or its
+     * own; of the kind: the other fields are written; of these: see lull__slot_stands */
+    slot.issue = atomic_load_explicit(&slot.block->issue, memory_order_acquire);
+    if (atomic_load_explicit(&slot.block->kind, memory_order_acquire) == LULL__KIND_NONE) {
+        return nowhere;
     }
-    uintptr_t number = ((address - (uintptr_t)block->start) * block->magic) >> 32;
-    slot.block = block;
-    slot.state = block->states + number;
-    slot.base = block->start + number * lull__block_slot_size(block);
-    return slot;
+    char *start = __atomic_load_n(&slot.block->start, __ATOMIC_ACQUIRE);
+    uint8_t *states = __atomic_load_n(&slot.block->states, __ATOMIC_ACQUIRE);
+    uint64_t magic = __atomic_load_n(&slot.block->magic, __ATOMIC_ACQUIRE);
+    size_t granules = __atomic_load_n(&slot.block->granules, __ATOMIC_ACQUIRE);
+    uintptr_t number = ((address - (uintptr_t)start) * magic) >> 32;
+    slot.state = states + number;
+    slot.base = start + number * granules * LULL__GRANULE;
+    return LULL__LIKELY(lull__slot_stands(&slot)) ? slot : nowhere;
 }
 
 /* Whether cycles run beside the program. */
@@ -723,8 +747,8 @@ LULL__INLINE char *lull__span_start(const lull_heap *heap, const struct lull__sp
 /* Usable bytes of the object in a resolved slot. */
 LULL__INLINE size_t lull__slot_bytes(const lull_heap *heap, const struct lull__slot *slot)
 {
-    return slot->block->large ? lull__span_of(heap, slot->base)->bytes
-                              : lull__block_slot_size(slot->block);
+    return lull__block_is_large(slot->block) ? lull__span_of(heap, slot->base)->bytes
+                                             : lull__block_slot_size(slot->block);
 }
 
 /* State bytes are plain bytes to several markers at once; relaxed atomics say so. Every writer

@@ -180,7 +180,7 @@ void lull__mark_scan_other(struct lull__marker *m, const struct lull__block *blo
     enum lull__kind kind =
         (enum lull__kind)atomic_load_explicit(&block->kind, memory_order_relaxed);
 
-    if (block->large) {
+    if (lull__block_is_large(block)) {
         m->bytes += lull__span_of(m->heap, base)->bytes;
         if (kind != LULL__KIND_LEAF) {
             lull__mark_scan_piece(m, base);
@@ -207,7 +207,7 @@ LULL__NO_SANITIZE static void tracer_range(lull_tracer *tracer, const uintptr_t 
         return;
     }
     for (; start < end; start++) {
-        lull__mark_word(m, *start);
+        lull__mark_word(m, __atomic_load_n(start, __ATOMIC_RELAXED));
     }
 }
 

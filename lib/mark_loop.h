@@ -131,7 +131,7 @@ LULL__INLINE void lull__loop_visit(struct lull__loop *l, struct lull__marker *m,
         lull__loop_scan_run(l, m, edge->base, block->mask, tagged);
     } else if (kind == LULL__KIND_RECORD) {
         lull__loop_scan(l, m, edge->base, block->mask, tagged);
-    } else if (kind != LULL__KIND_LEAF || block->large) {
+    } else if (kind != LULL__KIND_LEAF || lull__block_is_large(block)) {
         lull__loop_save(l, m);
         lull__mark_scan_other(m, block, edge->base);
         lull__loop_load(l, m);

@@ -66,7 +66,7 @@ static void rescan_object(struct lull__marker *m, const struct lull__block *bloc
         lull__mark_scan_record(m, base, block->mask);
     } else if (kind == LULL__KIND_RUN) {
         lull__mark_scan_record(m, base, (UINT64_C(1) << block->mask) - 1);
-    } else if (kind != LULL__KIND_LEAF && block->large) {
+    } else if (kind != LULL__KIND_LEAF && lull__block_is_large(block)) {
         lull__mark_scan_piece(m, base);
     } else if (kind != LULL__KIND_LEAF && kind != LULL__KIND_EPHEMERON) {
         lull__mark_scan_other(m, block, base);

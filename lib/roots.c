@@ -113,6 +113,7 @@ int lull_frame_pop(lull_thread *t, lull_frame *frame)
         return lull__fail(LULL_E_STATE, "the frame popped is not the last one pushed");
     }
     t->frames = frame->previous;
+    atomic_signal_fence(memory_order_seq_cst); /* before the frame's memory is used again */
     return LULL_OK;
 }
 

@@ -87,20 +87,21 @@ static void states_give(struct lull__states *states, uint8_t *array, uint32_t sl
     pthread_mutex_unlock(&states->lock);
 }
 
-/* Writes the descriptors of a span's blocks, kind last. */
+/* Writes the descriptors of a span's blocks, kind last. Release, all: .inv.issue; pairs with the
+ * acquires in lull__resolve. relaxed: the blocks are the caller's */
 static void publish(lull_heap *heap, struct lull__span *span, const struct lull__block *model,
                     enum lull__kind kind)
 {
     struct lull__block *block = &heap->pages.blocks[span - heap->pages.spans];
 
     for (uint32_t i = 0; i < span->blocks; i++, block++) {
-        block->large = model->large;
-        block->magic = model->magic;
-        block->granules = model->granules;
-        block->start = lull__span_start(heap, span);
-        block->states = model->states;
-        block->mask = model->mask;
-        /* release: pairs with the acquire in lull__resolve */
+        uint8_t issue = atomic_load_explicit(&block->issue, memory_order_relaxed);
+        atomic_store_explicit(&block->issue, (uint8_t)(issue + 1), memory_order_release);
+        __atomic_store_n(&block->magic, model->magic, __ATOMIC_RELEASE);
+        __atomic_store_n(&block->granules, model->granules, __ATOMIC_RELEASE);
+        __atomic_store_n(&block->start, lull__span_start(heap, span), __ATOMIC_RELEASE);
+        __atomic_store_n(&block->states, model->states, __ATOMIC_RELEASE);
+        __atomic_store_n(&block->mask, model->mask, __ATOMIC_RELEASE);
         atomic_store_explicit(&block->kind, (uint8_t)kind, memory_order_release);
     }
 }
@@ -158,7 +159,7 @@ struct lull__span *lull__span_new_large(lull_heap *heap, struct lull__layout *la
     if (span == NULL) {
         return NULL;
     }
-    struct lull__block model = {.large = 1, .states = &span->large_state};
+    struct lull__block model = {.states = &span->large_state};
     span->cell = &heap->large;
     span->epoch = lull__sweep_epoch(heap);
     /* relaxed: whoever frees a neighbour looks at it, under pages.lock: it is no free run's */
@@ -181,7 +182,7 @@ void lull__span_free(lull_heap *heap, struct lull__span *span)
 {
     struct lull__block *block = &heap->pages.blocks[span - heap->pages.spans];
     uint8_t *states = block->states;
-    bool large = block->large;
+    bool large = lull__block_is_large(block);
 
     for (uint32_t i = 0; i < span->blocks; i++) {
         /* nobody marks while spans are freed. release: pairs with the acquire in lull__resolve, for

@@ -30,6 +30,7 @@ void lull__thread_unlink(lull_thread *t)
         link = &(*link)->os_next;
     }
     *link = t->os_next;
+    atomic_signal_fence(memory_order_seq_cst); /* before `t` is used again */
 }
 
 bool lull__thread_is_mine(const lull_thread *t)

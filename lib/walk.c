@@ -76,7 +76,9 @@ const struct lull__layout *lull__walk_layout(const lull_heap *heap, const char *
     *bytes = span->cell->slot_size;
     if (kind == LULL__KIND_GENERIC) {
         *bytes -= sizeof(struct lull__layout *);
-        return *(struct lull__layout *const *)(const void *)(base + *bytes);
+        /* relaxed: layouts stay for good */
+        return __atomic_load_n((struct lull__layout *const *)(const void *)(base + *bytes),
+                               __ATOMIC_RELAXED);
     }
     return span->cell->layout;
 }

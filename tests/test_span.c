@@ -1,4 +1,7 @@
 /* test_span.c -- spans and their state bytes, against a list of what should be there. */
+#include <pthread.h>
+#include <sched.h>
+
 #include "heap.h"
 #include "random.h"
 #include "span.h"
@@ -284,6 +287,92 @@ START_TEST(lists_are_first_in_first_out)
 }
 END_TEST
 
+/* ---- blocks that become another span's while they are asked about ---- */
+
+#define BEFORE 1 /* blocks before the one in question */
+
+static struct {
+    struct lull__cell cell;       /* of the smallest slots */
+    uintptr_t address;            /* in question */
+    uint8_t *as_large, *as_small; /* its state byte, by turns */
+    size_t turns, asked;
+    bool over;
+} changing;
+
+static struct lull__span *take_large(size_t blocks)
+{
+    return lull__span_new_large(heap, type[0]->layout, blocks * LULL__BLOCK, LULL__COLOUR_A);
+}
+
+/* The block is the end of a large object, then a span of its own. */
+static void take_turns(void)
+{
+    struct lull__span *large = take_large(BEFORE + 1);
+    changing.as_large = lull__span_states(heap, large);
+    changing.address = (uintptr_t)lull__span_start(heap, large + BEFORE) + LULL__BLOCK / 2;
+    lull__span_free(heap, large);
+
+    struct lull__span *before = take_large(BEFORE);
+    struct lull__span *small = lull__span_new(heap, &changing.cell);
+    changing.as_small = lull__span_states(heap, small) + LULL__BLOCK / 2 / changing.cell.slot_size;
+    lull__span_free(heap, small);
+    lull__span_free(heap, before);
+}
+
+static bool is_over(void)
+{
+    return __atomic_load_n(&changing.over, __ATOMIC_RELAXED);
+}
+
+/* Until what was asked before is answered. */
+static void await_answers(void)
+{
+    size_t asked = __atomic_load_n(&changing.asked, __ATOMIC_RELAXED);
+
+    while (__atomic_load_n(&changing.asked, __ATOMIC_RELAXED) - asked < 2 && !is_over()) {
+        sched_yield();
+    }
+}
+
+/* Between two cycles a block is given away once: the issue never comes round while somebody asks. */
+static void *run_changes(void *arg)
+{
+    (void)arg;
+    while (!is_over()) {
+        take_turns();
+        if (changing.turns % 64 == 0) {
+            await_answers();
+        }
+        __atomic_store_n(&changing.turns, changing.turns + 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+/* Whatever is answered is of one span, or that there is none. */
+START_TEST(a_word_is_resolved_by_one_span_alone)
+{
+    size_t enough = support_rounds(20000);
+    pthread_t pthread;
+
+    changing.cell.layout = type[0]->layout;
+    changing.cell.class_index = lull__class_of(LULL__GRANULE);
+    changing.cell.slot_size = lull__classes[changing.cell.class_index].slot_size;
+    take_turns();
+    uintptr_t address = changing.address;
+    const uint8_t *as_large = changing.as_large, *as_small = changing.as_small;
+    ck_assert_int_eq(pthread_create(&pthread, NULL, run_changes, NULL), 0);
+    while (__atomic_load_n(&changing.turns, __ATOMIC_RELAXED) < enough) {
+        struct lull__slot slot = lull__resolve(heap, address);
+        ensure(slot.state == NULL || slot.state == as_large || slot.state == as_small,
+               "%zd beyond the large object's, %zd beyond the span's", slot.state - as_large,
+               slot.state - as_small);
+        __atomic_store_n(&changing.asked, changing.asked + 1, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&changing.over, true, __ATOMIC_RELAXED);
+    pthread_join(pthread, NULL);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("spans");
@@ -294,5 +383,6 @@ int main(void)
     tcase_add_test(tests, arrays_of_states_are_reused);
     tcase_add_test(tests, blocks_describe_their_layout);
     tcase_add_test(tests, lists_are_first_in_first_out);
+    tcase_add_test(tests, a_word_is_resolved_by_one_span_alone);
     return support_run(suite_create("span"), tests);
 }
