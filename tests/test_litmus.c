@@ -468,6 +468,11 @@ static bool both_zero(registers r)
     return r[1] == 0 && r[2] == 0;
 }
 
+static bool both_one(registers r)
+{
+    return r[1] == 1 && r[2] == 1;
+}
+
 static bool early(registers r)
 {
     return r[1] == 1 && r[2] == 0;
@@ -497,6 +502,24 @@ static bool read_once(registers r)
     return r[1] == 1 && r[2] == 1;
 }
 
+/* r2: taken again from the thief; r3: what it left in the magazine. */
+static bool stolen_unseen(registers r)
+{
+    return r[2] == 1 && r[3] == 0;
+}
+
+/* r3: the last of two sweepers is done; r1: how many are not; r2: what the first did. */
+static bool swept_unseen(registers r)
+{
+    return r[3] == 1 && r[1] == 0 && r[2] == 0;
+}
+
+/* r1, r4: the turn, before and after; r2, r3: fn and arg, 2: of a later turn. */
+static bool mixed(registers r)
+{
+    return r[1] == 0 && r[4] == 0 && r[2] != r[3];
+}
+
 #define STOP "handshake.c: run stop_of ask_all running"
 #define ACKS "handshake.c: stand announce wait_until_held count_running"
 #define PART_ACKS "handshake.c: take_part announce lull__handshake serve_all"
@@ -507,8 +530,29 @@ static bool read_once(registers r)
 #define PHASE "cycle_concurrent.c: mark set_weak_phase weak.c: read_while_marking"
 #define REUSE "weak.c: clear_span is_reached read_while_marking cache.c: set_states"
 #define FLIP "cycle_concurrent.c: flip grey.c: blacken"
+#define ENDING "cycle_concurrent.c: mark weak.c: read_while_marking"
+#define STEAL "pool.c: steal_from handshake.c: serve run"
+#define RELEASE "handshake.c: lull__release_all wait_for_release"
+#define GATE "handshake.c: lull__release_all lull__gate"
+#define EXTENT "pages.c: commit heap.h: lull__resolve"
+#define CELLS "layout.c: add_cell central.c: lull__central_sweep cache.c: lull__cache_retire_all"
+#define ZERO "cache.c: set_states mark_overflow.c: rescan_span"
+#define OFFSET "pool_create.c: give_index pool.c: magazine_of"
+#define SEEN "pool_trim.c: empty_all pool_create.c: is_forgotten"
+#define UNSWEPT "central.c: swept_one phases.c: lull__phase_finish_sweep"
+#define TURN "event.c: lull__events_subscribe receiver"
 
 /* clang-format off */
+
+/* What is written (X) before a flag (Y) is read by who sees the flag. */
+#define MESSAGE(name, pair)                                                                        \
+    {name, pair, {0}, {{ST(X, 1, RLX), ST(Y, 1, REL)}, {LD(1, Y, ACQ), LD(2, X, RLX)}},            \
+     early, NONE},                                                                                 \
+    {name ": stored relaxed", pair, {0},                                                           \
+     {{ST(X, 1, RLX), ST(Y, 1, RLX)}, {LD(1, Y, ACQ), LD(2, X, RLX)}}, early, C11 | ARM},          \
+    {name ": read relaxed", pair, {0},                                                             \
+     {{ST(X, 1, RLX), ST(Y, 1, REL)}, {LD(1, Y, RLX), LD(2, X, RLX)}}, early, C11 | ARM}
+
 static const struct test tests[] = {
     /* .inv.stop. X: the thread's state, 1: running; Y: heap->stop. It goes on, unseen */
     {"stop", STOP, {0}, {{CAS(3, X, 0, 1, SC), LD(1, Y, SC)}, {ST(Y, 1, SC), LD(2, X, SC)}},
@@ -614,6 +658,62 @@ static const struct test tests[] = {
      {{ST(X, 1, REL), ST(Y, 1, RLX)}, {LD(1, Y, ACQ), LD(2, X, RLX)}}, early, C11 | ARM},
     {"flip: colour read relaxed", FLIP, {0},
      {{ST(X, 1, REL), ST(Y, 1, REL)}, {LD(1, Y, RLX), LD(2, X, RLX)}}, early, C11 | ARM},
+
+    /* X: weak_phase, 1: ENDING, 2: DEAD, 3: MARKING. Only one of the two gets its way */
+    {"ending", ENDING, {1, 0, 0}, {{CAS(1, X, 1, 2, ACQ_REL)}, {CAS(2, X, 1, 3, ACQ_REL)}},
+     both_one, NONE},
+    {"ending: DEAD is stored", ENDING, {1, 0, 0},
+     {{LD(1, X, ACQ), ST_IF(1, 1, X, 2, REL)}, {CAS(2, X, 1, 3, ACQ_REL)}}, both_one, ALL},
+    {"ending: MARKING is stored", ENDING, {1, 0, 0},
+     {{CAS(1, X, 1, 2, ACQ_REL)}, {LD(2, X, ACQ), ST_IF(2, 1, X, 3, REL)}}, both_one, ALL},
+
+    /* X: a blocked thread's state, 1: blocked, 2: a thief has it, 3: blocked again, 4: the collector
+     * or the thread itself has it; Z: what is left in its magazine */
+    {"steal", STEAL, {1, 0, 0},
+     {{CAS(1, X, 1, 2, ACQ_REL), ST_IF(1, 1, Z, 1, RLX), ST_IF(1, 1, X, 3, SC)},
+      {CAS(2, X, 3, 4, ACQ_REL), LD_IF(2, 1, 3, Z, RLX)}}, stolen_unseen, NONE},
+    {"steal: given back relaxed", STEAL, {1, 0, 0},
+     {{CAS(1, X, 1, 2, ACQ_REL), ST_IF(1, 1, Z, 1, RLX), ST_IF(1, 1, X, 3, RLX)},
+      {CAS(2, X, 3, 4, ACQ_REL), LD_IF(2, 1, 3, Z, RLX)}}, stolen_unseen, C11 | ARM},
+    {"steal: taken relaxed", STEAL, {1, 0, 0},
+     {{CAS(1, X, 1, 2, ACQ_REL), ST_IF(1, 1, Z, 1, RLX), ST_IF(1, 1, X, 3, SC)},
+      {CAS(2, X, 3, 4, RLX), LD_IF(2, 1, 3, Z, RLX)}}, stolen_unseen, C11 | ARM},
+
+    /* X: what a cycle did while threads were held; Y: heap->stop, 1: they may go on */
+    MESSAGE("release", RELEASE),
+    /* the same of a fork; Y: the thread's state, 1: running again */
+    MESSAGE("gate", GATE),
+    /* X: descriptors; Y: up to where they may be read */
+    MESSAGE("extent", EXTENT),
+    /* X: a cell; Y: how many there are */
+    MESSAGE("cells", CELLS),
+    /* X: an object's memory, 1: zero; Y: the state of its slot */
+    MESSAGE("zero", ZERO),
+    /* X: a pool; Y: the offset of its magazines */
+    MESSAGE("offset", OFFSET),
+    /* X: a magazine that is retired, 1: emptied; Y: the number up to which its thread has seen it */
+    MESSAGE("seen", SEEN),
+
+    /* X: a span's place; Y: heap->unswept, which two sweepers count down */
+    {"unswept", UNSWEPT, {0, 2, 0},
+     {{ST(X, 1, RLX), CAS(4, Y, 2, 1, REL)}, {CAS(3, Y, 1, 0, REL)},
+      {LD(1, Y, ACQ), LD(2, X, RLX)}}, swept_unseen, NONE},
+    {"unswept: counted relaxed", UNSWEPT, {0, 2, 0},
+     {{ST(X, 1, RLX), CAS(4, Y, 2, 1, RLX)}, {CAS(3, Y, 1, 0, RLX)},
+      {LD(1, Y, ACQ), LD(2, X, RLX)}}, swept_unseen, C11 | ARM},
+    {"unswept: looked at relaxed", UNSWEPT, {0, 2, 0},
+     {{ST(X, 1, RLX), CAS(4, Y, 2, 1, REL)}, {CAS(3, Y, 1, 0, REL)},
+      {LD(1, Y, RLX), LD(2, X, RLX)}}, swept_unseen, C11 | ARM},
+
+    /* X: the turn; Y, Z: fn and arg in the place of turn 0, which turn 2 uses again */
+    {"turn", TURN, {0}, {{ST(X, 1, REL), ST(Y, 2, REL), ST(Z, 2, REL)},
+      {LD(1, X, ACQ), LD(2, Y, ACQ), LD(3, Z, ACQ), LD(4, X, RLX)}}, mixed, NONE},
+    {"turn: no second look", TURN, {0}, {{ST(X, 1, REL), ST(Y, 2, REL), ST(Z, 2, REL)},
+      {LD(1, X, ACQ), LD(2, Y, ACQ), LD(3, Z, ACQ)}}, mixed, ALL},
+    {"turn: the place written relaxed", TURN, {0}, {{ST(X, 1, REL), ST(Y, 2, RLX), ST(Z, 2, RLX)},
+      {LD(1, X, ACQ), LD(2, Y, ACQ), LD(3, Z, ACQ), LD(4, X, RLX)}}, mixed, C11 | ARM},
+    {"turn: the place read relaxed", TURN, {0}, {{ST(X, 1, REL), ST(Y, 2, REL), ST(Z, 2, REL)},
+      {LD(1, X, ACQ), LD(2, Y, RLX), LD(3, Z, RLX), LD(4, X, RLX)}}, mixed, C11 | ARM},
 
     /* Of the models themselves */
     {"a thread sees what it wrote", "", {0},
