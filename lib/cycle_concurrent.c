@@ -259,7 +259,7 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
         lull__delay(heap, LULL__DELAY_ROUND_ASK);
         bool brought = take_one_round(c, m);
         lull__delay(heap, LULL__DELAY_ROUND_JUDGE);
-        if (!brought && has_unbarriered(heap)) {
+        if (has_unbarriered(heap) && (!brought || rounds >= ROUNDS)) { /* .arg.stop */
             stop_to_end(c, m);
             return;
         }

@@ -664,6 +664,54 @@ START_TEST(a_key_that_was_blackened_stays_so)
 }
 END_TEST
 
+/* ---- rounds have an end, though roots change without the barrier: .arg.stop ---- */
+
+static void *plain[LINKS];
+
+/* A list that no marker has seen is moved to where stores shade nothing; each round then finds one
+ * link of it with the thread. */
+START_TEST(rounds_end_though_roots_change_without_the_barrier)
+{
+    struct thing *holder = hold_behind_gate(t), *link = NULL;
+    LULL_FRAME(t, frame, 1);
+
+    ck_assert_int_eq(lull_roots_add_unbarriered(heap, plain, sizeof plain), LULL_OK);
+    memset(plain, 0, sizeof plain);
+    for (unsigned i = 0; i < LINKS; i++) {
+        link = make(i);
+        link->child[0] = holder->child[0];
+        holder->child[0] = link;
+    }
+    uint64_t begin = heap->handshake, cycles = heap->cycles, last = begin;
+    unsigned next = 0;
+    ask_for_cycle();
+    wait_polling(t, AT_GATE);
+    for (unsigned i = LINKS; i-- > 0; link = link->child[0]) {
+        plain[i] = link;
+    }
+    for (unsigned i = 0; i < LINKS; i++) {
+        lull_store(t, &((struct thing *)plain[i])->child[0], NULL);
+    }
+    lull_store(t, &holder->child[0], NULL);
+    atomic_store(&open, true);
+    while (heap->cycles == cycles || heap->unswept != 0) {
+        if (t->handshake != last && next < LINKS) {
+            last = t->handshake;
+            frame.root[0] = plain[next++];
+        }
+        lull_safepoint(t);
+        sched_yield();
+    }
+    ck_assert_uint_le(heap->handshake - begin, HANDSHAKES_MOST);
+    for (unsigned i = 0; i < LINKS; i++) {
+        ck_assert(alive(plain[i]));
+        ck_assert_uint_eq(((struct thing *)plain[i])->number, i);
+    }
+    ck_assert_int_eq(lull_roots_remove(heap, plain, sizeof plain), LULL_OK);
+    lull_frame_pop(t, &frame.head);
+}
+END_TEST
+
 enum { WAITS = 2 };
 
 static void ephemeron_is_white(void)
@@ -775,5 +823,6 @@ int main(void)
     tcase_add_test(concurrent, whoever_runs_destroy_lets_go_of_the_pool);
     tcase_add_test(concurrent, a_key_that_was_blackened_stays_so);
     tcase_add_test(concurrent, an_ephemeron_waits_once);
+    tcase_add_test(concurrent, rounds_end_though_roots_change_without_the_barrier);
     return support_run(suite, concurrent);
 }
