@@ -220,9 +220,11 @@ static bool take_one_round(struct lull__cycle *c, struct lull__marker *m)
     return lost || lull__mark_objects(heap) != objects || !lull__queue_is_empty(&heap->queue);
 }
 
-static bool has_unbarriered(const lull_heap *heap)
+/* Whether rounds end with a stop, now; .arg.stop. */
+static bool must_stop(const lull_heap *heap, bool brought, unsigned rounds)
 {
-    return atomic_load_explicit(&heap->roots.unbarriered, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&heap->roots.unbarriered, memory_order_relaxed) != 0 &&
+           (!brought || rounds >= ROUNDS);
 }
 
 /* Roots that are stored to without the barrier break .arg.edges: what is white may hang on them, or
@@ -244,7 +246,7 @@ static void stop_to_end(struct lull__cycle *c, struct lull__marker *m)
     lull__phase_shared_roots(c, m);
     lull__phase_drain(c, m);
     set_weak_phase(heap, LULL__WEAK_DEAD);
-    c->held_ns = lull__os_now_ns() - start_ns;
+    c->held_ns += lull__os_now_ns() - start_ns;
     lull__release_all(heap);
 }
 
@@ -259,7 +261,7 @@ static void mark(struct lull__cycle *c, struct lull__marker *m)
         lull__delay(heap, LULL__DELAY_ROUND_ASK);
         bool brought = take_one_round(c, m);
         lull__delay(heap, LULL__DELAY_ROUND_JUDGE);
-        if (has_unbarriered(heap) && (!brought || rounds >= ROUNDS)) { /* .arg.stop */
+        if (must_stop(heap, brought, rounds)) {
             stop_to_end(c, m);
             return;
         }
@@ -287,7 +289,15 @@ static void settle(struct lull__cycle *c, struct lull__marker *m)
         atomic_load_explicit(&heap->ephemerons.made, memory_order_relaxed) == 0) {
         return;
     }
-    for (unsigned rounds = 0; take_one_round(c, m); rounds++) {
+    for (unsigned rounds = 0;; rounds++) {
+        bool brought = take_one_round(c, m);
+        if (must_stop(heap, brought, rounds)) {
+            stop_to_end(c, m);
+            return;
+        }
+        if (!brought) {
+            return;
+        }
         if (rounds + 1 == ROUNDS) {
             handshake(heap, make_hybrid, LULL__BARRIER_HYBRID); /* .arg.bound */
         }

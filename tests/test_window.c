@@ -712,6 +712,39 @@ START_TEST(rounds_end_though_roots_change_without_the_barrier)
 }
 END_TEST
 
+static void forget(lull_thread *thread, void *object, void *arg)
+{
+    (void)thread, (void)object, (void)arg;
+}
+
+/* The key of an ephemeron is revived for its finalizer: a thread takes its child, before that is
+ * marked, to where stores shade nothing. */
+START_TEST(what_is_revived_goes_to_a_root_without_the_barrier)
+{
+    const lull_type *type = lull_type_custom(heap, "gate", sizeof(void *), trace_gate, NULL);
+    void **key = lull_alloc(t, type);
+    uint64_t cycles = heap->cycles;
+
+    *key = make(1);
+    plain[0] = NULL;
+    ck_assert_int_eq(lull_roots_add_unbarriered(heap, plain, sizeof plain), LULL_OK);
+    ck_assert_int_eq(lull_finalizer_set(t, key, forget, NULL), LULL_OK);
+    root[0] = lull_ephemeron_new(t, key, NULL);
+    atomic_store(&open, false);
+    ask_for_cycle();
+    wait_polling(t, AT_GATE);
+    ck_assert_ptr_eq(lull_ephemeron_key(t, root[0]), key);
+    plain[0] = *key;
+    lull_store(t, key, NULL);
+    atomic_store(&open, true);
+    end_cycle(cycles);
+    ck_assert(alive(plain[0]));
+    ck_assert_uint_eq(((struct thing *)plain[0])->number, 1);
+    ck_assert_uint_eq(lull_finalizers_run(t, 0), 1);
+    ck_assert_int_eq(lull_roots_remove(heap, plain, sizeof plain), LULL_OK);
+}
+END_TEST
+
 enum { WAITS = 2 };
 
 static void ephemeron_is_white(void)
@@ -824,5 +857,6 @@ int main(void)
     tcase_add_test(concurrent, a_key_that_was_blackened_stays_so);
     tcase_add_test(concurrent, an_ephemeron_waits_once);
     tcase_add_test(concurrent, rounds_end_though_roots_change_without_the_barrier);
+    tcase_add_test(concurrent, what_is_revived_goes_to_a_root_without_the_barrier);
     return support_run(suite, concurrent);
 }
