@@ -531,7 +531,7 @@ static bool mixed(registers r)
 #define REUSE "weak.c: clear_span is_reached read_while_marking cache.c: set_states"
 #define FLIP "cycle_concurrent.c: flip grey.c: blacken"
 #define ENDING "cycle_concurrent.c: mark weak.c: read_while_marking"
-#define STEAL "pool.c: steal_from handshake.c: serve run"
+#define STEAL "pool_steal.c: steal_from handshake.c: serve run"
 #define RELEASE "handshake.c: lull__release_all wait_for_release"
 #define GATE "handshake.c: lull__release_all lull__gate"
 #define EXTENT "pages.c: commit heap.h: lull__resolve"
