@@ -182,7 +182,7 @@ int main(void)
     Suite *suite = suite_create("concurrent storm");
     TCase *tests = tcase_create("storms");
 
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 90); /* of a busy machine, where threads wait for each other */
     tcase_add_loop_test(tests, nobody_meets_a_dead_object, 0, sizeof storms / sizeof *storms);
     tcase_add_loop_test(tests, nor_where_nothing_stops_the_threads, 0,
                         sizeof storms / sizeof *storms);
