@@ -176,6 +176,10 @@ void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
 
 void *lull_alloc_slow(lull_thread *t, const lull_type *type)
 {
+    if (LULL__UNLIKELY(type->heap != t->heap)) {
+        lull__fail(LULL_E_INVALID, "the type \"%s\" is of another heap", type->name);
+        return NULL;
+    }
     return lull__alloc(t, type->layout, type->size);
 }
 
@@ -214,6 +218,7 @@ void *lull_alloc_array(lull_thread *t, const lull_type *type, size_t count)
 {
     size_t bytes;
 
+    LULL_ASSERT_HOT(type->heap == t->heap);
     if (__builtin_mul_overflow(type->size, count, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
         lull__fail(LULL_E_SIZE, "an array of %zu times %zu bytes: 1 to %zu bytes are allowed", count,
                    type->size, (size_t)PTRDIFF_MAX);

@@ -28,6 +28,7 @@
 #include "audit.h"
 #include "calibration.h"
 #include "error.h"
+#include "pool.h"
 #include "thread.h"
 
 #define STRIPES 16
@@ -54,6 +55,7 @@ struct lull_buffer_pool {
     struct lull_buffer_pool *next; /* in heap->buffer_pools; under pools_lock */
     bool alive;                    /* not destroyed; under pools_lock */
     char *name;
+    lull_pool_options each; /* what is the same in the pools of all buckets */
     uint32_t most;  /* the ceiling that the program set */
     uint32_t every; /* puts of one size by one thread between calibrations, a power of two, less
                        one; UINT32_MAX: never */
@@ -200,16 +202,16 @@ static LULL__NOINLINE lull_pool *open_bucket(lull_buffer_pool *pool, uint32_t bu
     bool buffers = place == &pool->buckets[bucket].buffers;
     char name[128];
     lull_pool *found = NULL;
-    lull_pool_options options = {.struct_size = sizeof options,
-                                 .name = name,
-                                 .make = buffers ? make_buffer : make_storage,
-                                 .size = buffers ? buffer_bytes : NULL,
-                                 .arg = (void *)(uintptr_t)lull__bucket_bytes(bucket)};
+    lull_pool_options options = pool->each;
 
     if (pool->name == NULL) {
         fail_destroyed();
         return NULL;
     }
+    options.name = name;
+    options.make = buffers ? make_buffer : make_storage;
+    options.size = buffers ? buffer_bytes : NULL;
+    options.arg = (void *)(uintptr_t)lull__bucket_bytes(bucket);
     snprintf(name, sizeof name, "%.100s%s%zu", pool->name, buffers ? "/" : "/+",
              lull__bucket_bytes(bucket));
     lull_pool *made = lull_pool_create(pool->heap, &options);
@@ -524,17 +526,48 @@ static bool need_type(lull_heap *heap)
     return type != NULL;
 }
 
+/* What the options say of the pools of all buckets. */
+static lull_pool_options options_of_each(const lull_buffer_pool_options *options)
+{
+    return (lull_pool_options){.struct_size = sizeof(lull_pool_options),
+                               .lifetime = options->lifetime,
+                               .flags = options->flags,
+                               .bounds = options->bounds};
+}
+
+/* A buffer in its pool is no mere bytes to clear, nor may it be dropped for its size there. */
+static bool check_keeping(const lull_buffer_pool_options *options)
+{
+    unsigned known = LULL_POOL_GENERATIONAL | LULL_POOL_AUDIT;
+    lull_pool_options each = options_of_each(options);
+
+    if ((options->flags & ~known) != 0) {
+        lull__fail(LULL_E_INVALID, "flags are %#x; allowed for buffers are those of %#x",
+                   options->flags, known);
+        return false;
+    }
+    if (options->bounds.max_object_bytes != 0) {
+        lull__fail(LULL_E_INVALID,
+                   "bounds.max_object_bytes is %zu; allowed for buffers is 0: "
+                   "max_bytes says it",
+                   options->bounds.max_object_bytes);
+        return false;
+    }
+    return lull__pool_check_keeping(&each) == LULL_OK;
+}
+
 static bool check_options(const lull_heap *heap, const lull_buffer_pool_options *options)
 {
     if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
         lull__fail(LULL_E_INVALID, "this is no heap");
-    } else if (options->struct_size != sizeof *options) {
+        return false;
+    }
+    if (options->struct_size != sizeof *options) {
         lull__fail(LULL_E_INVALID, "struct_size is %zu; allowed is %zu", options->struct_size,
                    sizeof *options);
-    } else {
-        return true;
+        return false;
     }
-    return false;
+    return check_keeping(options);
 }
 
 /* An unused one that was destroyed before, or NULL. */
@@ -599,6 +632,7 @@ static void init_pool(lull_buffer_pool *pool, const lull_buffer_pool_options *op
     size_t most = options->max_bytes != 0 ? options->max_bytes : SIZE_MAX;
     size_t every = options->calibration_puts != 0 ? options->calibration_puts : CALIBRATION_PUTS;
 
+    pool->each = options_of_each(options);
     pool->most = (uint32_t)lull__min(lull__bucket_of(most), LULL__BUCKETS - 1);
     pool->every = calibration_mask(every);
     atomic_init(&pool->usual,

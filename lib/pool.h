@@ -257,6 +257,9 @@ void lull__pool_see_retired(lull_thread *t);
 
 /* ---- for the rest of the library ---- */
 
+/* Whether a pool may have these flags, lifetime and bounds; or LULL_E_INVALID. */
+int lull__pool_check_keeping(const lull_pool_options *options);
+
 /* A heap's pools: none at first. Finish frees all of them and their memory; no thread is attached
  * any more. */
 bool lull__pools_init(lull_heap *heap);

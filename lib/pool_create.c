@@ -82,6 +82,13 @@ static int check_flags(const lull_pool_options *o)
     return LULL_OK;
 }
 
+int lull__pool_check_keeping(const lull_pool_options *o)
+{
+    int status = check_flags(o);
+
+    return status == LULL_OK ? check_bounds(&o->bounds) : status;
+}
+
 static int check_options(lull_heap *heap, const lull_pool_options *o)
 {
     if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
@@ -92,8 +99,7 @@ static int check_options(lull_heap *heap, const lull_pool_options *o)
                           o != NULL ? o->struct_size : 0, sizeof *o);
     }
     int status = check_source(heap, o);
-    status = status == LULL_OK ? check_flags(o) : status;
-    status = status == LULL_OK ? check_bounds(&o->bounds) : status;
+    status = status == LULL_OK ? lull__pool_check_keeping(o) : status;
     if (status == LULL_OK && o->initial != 0 && lull_self(heap) == NULL) {
         return lull__fail(LULL_E_THREAD, "initial objects are made by a thread that is attached");
     }

@@ -302,6 +302,27 @@ START_TEST(objects_of_two_heaps_do_not_mix)
 }
 END_TEST
 
+/* No object of this heap has it; where every call takes new slots, every call says so. */
+START_TEST(a_type_of_another_heap_is_refused)
+{
+    lull_options options = support_options();
+    options.debug |= _i != 0 ? LULL_DEBUG_STRESS : 0;
+    lull_heap *other = support_heap(&options);
+    lull_thread *in_other = mutator_attach(other, LULL_STACK_PRECISE);
+    const lull_type *own = lull_type_leaf(other, "own", 24);
+    const lull_type *foreign = lull_type_leaf(heap, "foreign", 24);
+
+    for (int i = 0; i < 1 + 9 * _i; i++) {
+        ck_assert_ptr_null(lull_alloc(in_other, foreign));
+        ck_assert_int_eq(lull_error(), LULL_E_INVALID);
+        ensure(strstr(lull_error_message(), "\"foreign\"") != NULL, "%s", lull_error_message());
+        ck_assert_ptr_nonnull(lull_alloc(in_other, own));
+    }
+    ck_assert_int_eq(lull_detach(in_other), LULL_OK);
+    ck_assert_int_eq(lull_heap_destroy(other), LULL_OK);
+}
+END_TEST
+
 /* Each has its knobs. */
 START_TEST(knobs_are_a_heaps_own)
 {
@@ -633,6 +654,7 @@ int main(void)
     suite_add_tcase(suite, made);
     tcase_add_checked_fixture(used, set_up, tear_down);
     tcase_add_test(used, objects_of_two_heaps_do_not_mix);
+    tcase_add_loop_test(used, a_type_of_another_heap_is_refused, 0, 2);
     tcase_add_test(used, knobs_are_a_heaps_own);
     tcase_add_test(used, the_percentage_changes_at_run_time);
     tcase_add_test(used, a_percentage_out_of_range_changes_nothing);

@@ -12,7 +12,9 @@ LULL_BEGIN_DECLS
  * path of this in itself; the function is the same code.
  * Collects: maybe: an object not reachable from a root may be gone after.
  * Errors:   NULL after a full collection and the no_memory handler, LULL_E_LIMIT or
- *           LULL_E_NO_MEMORY in lull_error(); LULL_E_STATE inside a callback of the collector.
+ *           LULL_E_NO_MEMORY in lull_error(); LULL_E_STATE inside a callback of the collector;
+ *           LULL_E_INVALID for a type of another heap, in a call that takes new slots (with
+ *           LULL_DEBUG=stress all do): others hand out an object of some type of this heap.
  * Threads:  `t` belongs to the calling thread, outside a blocking section.
  * Time:     O(1), about ten instructions; one call in a few dozen takes new slots, and may find
  *           that a collection is due. */
@@ -20,8 +22,9 @@ LULL_API void *lull_alloc(lull_thread *t, const lull_type *type);
 
 /* Allocates an array of `count` objects of `type`, contiguous, zeroed. A conservative or leaf
  * type makes a conservative or leaf array; a custom type's callback sees the whole array.
- * Errors: also LULL_E_SIZE where count is 0 or the size overflows. The rest as lull_alloc;
- * time O(bytes) for objects beyond 32 KiB. */
+ * Errors: also LULL_E_SIZE where count is 0 or the size overflows; a type of another heap is not
+ * seen, but debug builds of the library assert that it is none. The rest as lull_alloc; time
+ * O(bytes) for objects beyond 32 KiB. */
 LULL_API void *lull_alloc_array(lull_thread *t, const lull_type *type, size_t count);
 
 /* Allocates `bytes` without pointers, zeroed. Errors: LULL_E_SIZE for 0. The rest as above. */

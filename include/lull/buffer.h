@@ -14,6 +14,7 @@
 #define LULL_BUFFER_H
 
 #include <lull/base.h>
+#include <lull/pool.h>
 #include <lull/scope.h>
 
 LULL_BEGIN_DECLS
@@ -43,13 +44,17 @@ typedef struct lull_buffer_pool_options {
     size_t calibration_puts; /* puts by one thread, of what fits one bucket, from one calibration to
                                 the next; rounded up to a power of two; 0: 1024; SIZE_MAX: never
                                 calibrate */
+    lull_pool_lifetime lifetime; /* of what lies idle */
+    unsigned flags;          /* LULL_POOL_GENERATIONAL and LULL_POOL_AUDIT may be set */
+    lull_pool_bounds bounds; /* for each bucket, and again for what was grown into of its size; but
+                                max_object_bytes is 0: see max_bytes */
 } lull_buffer_pool_options;
 
 /* Creates a pool of buffers; it lives until lull_buffer_pool_destroy or its heap's end. `options`
  * may be NULL for the defaults. Its buckets become pools of the heap when they are first used, by its
  * name and their bytes: "bodies/1024"; and "bodies/+1024" of what was grown into.
- * Collects: no. Errors: NULL and LULL_E_INVALID (no heap, or an old struct_size),
- * LULL_E_NO_MEMORY. Threads: any. Time: O(1). */
+ * Collects: no. Errors: NULL and LULL_E_INVALID (no heap, an old struct_size, or an option that the
+ * message names), LULL_E_NO_MEMORY. Threads: any. Time: O(1). */
 LULL_API lull_buffer_pool *lull_buffer_pool_create(lull_heap *heap,
                                                    const lull_buffer_pool_options *options);
 
