@@ -44,7 +44,21 @@
  *   nobody has scanned, and what it stores is in a register or on the stack at H2. At H4: the slow
  *   path looks again, as nobody would take the word. (p.rest; WITHOUT_LOOK_AGAIN)
  * .arg.stop   Ranges registered as stored to without the barrier void .arg.edges; then the last
- *   round is a stop (stop_to_end).
+ *   round is a stop (stop_to_end), which scans all roots again and marks while all threads stand;
+ *   and so after reviving. They void .arg.bound, too: so after HYBRID one more round is followed by
+ *   the stop, whatever it brought. (p.round, p.bound; WITHOUT_STOP, STOP_WITHOUT_THREADS,
+ *   STOP_WITHOUT_SHARED, STOP_ENDS_EARLY, STOP_ONLY_AT_REST)
+ * .arg.key    The value of an ephemeron hangs on its key as on a field: when the markers have nothing
+ *   left and no ephemeron is to be looked at, the values of all reached keys are marked, and setting
+ *   one shades as every store does. Key and value are read without a part in between. Where there is
+ *   no memory for words a thread may blacken a key at any time: nobody writes KEY over that, and
+ *   recovery asks all keys that ephemerons wait for (ephemeron.c). (p.round, p.weak; WITHOUT_KEY,
+ *   WITHOUT_VALUE_SHADE, KEY_OVER_BLACK, WITHOUT_KEYS, WITHOUT_LIBRARY, WITHOUT_CLEAR)
+ * .arg.pool   What a pool keeps are roots: magazines of their threads, the depot shared. What comes to
+ *   the depot is shaded, as that was scanned before; what leaves it is found by its thread's next
+ *   part; and nobody steals in a handshake, so that a round sees both threads before, or both after
+ *   (pool_exchange.c, .inv.pool.moves). (p.round; WITHOUT_MOVES, WITHOUT_DEPOT, WITHOUT_MAGAZINES,
+ *   STEALS_IN_HANDSHAKE)
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round
@@ -55,7 +69,8 @@
  * .arg.revive Reviving for finalizers makes white objects black again, and the keys of ephemerons
  *   may be among them: a thread that reads such a key may load a child of it that is still white,
  *   and overwrite it there. That is .arg.round with other roots: rounds until one brings nothing.
- *   (p.round; WITHOUT_SETTLE) */
+ *   Where there is no such key nobody reaches what is revived before it is published, when all of
+ *   it is marked. (p.round; WITHOUT_SETTLE, PUBLISHED_EARLY) */
 #include "cycle_concurrent.h"
 
 #include "audit.h"

@@ -8,7 +8,19 @@
  *
  * The forking thread may be attached to several heaps and is blocked in all of them meanwhile.
  * All heaps are without cycles before the first gate closes, and all gates are closed before any
- * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another. */
+ * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another.
+ *
+ * The argument; p. is a property of the model, tests/model/fork.pml, and capitals are steps that it
+ * has left out.
+ *
+ * .arg.fork   No cycle begins while cycle_lock is held, and the present one ends, as who forks is
+ *   blocked while it waits: the collector takes its part. Then every other thread stands, or has said
+ *   that it is outside; who goes on meanwhile looks at the gate again before it touches anything
+ *   (.inv.stop). So the child finds no phase begun, no lock held, and nothing in pieces. (p.fork,
+ *   p.end; WITHOUT_CYCLE_END, WITHOUT_WAIT, WITHOUT_SECOND_LOOK, WITHOUT_BLOCK)
+ * .arg.child  What waited for the fork in the parent, for turn_lock, for a cycle that was asked for,
+ *   or to be asked for its part, is not in the child, and must not be waited for there. (p.end;
+ *   WITHOUT_TURN, WITHOUT_WANTED, WITHOUT_LOST_THREADS) */
 #include <stdlib.h>
 
 #include "audit.h"

@@ -9,10 +9,11 @@
  * A thread that blocks gives what it keeps of the pool that it used last to the depot, but for a few
  * objects: many threads that sleep would else keep more than all others need.
  *
- * .inv.pool.moves: beside a cycle, what moves from a thread to the depot, or from one thread to
- *   another, is shaded: the depot was scanned when marking began, and a round may have seen the one
- *   thread after and the other before. What moves from the depot to a thread is not: its next round
- *   finds it. */
+ * .inv.pool.moves: beside a cycle, what moves from a thread to the depot is shaded: the depot was
+ *   scanned when marking began, and a round may have seen another thread, which takes it there,
+ *   before. What moves from the depot to a thread is not: the thread's next part finds it. What is
+ *   stolen is shaded too, but what counts is that a handshake has threads_lock: so a round sees both
+ *   threads before, or both after. (cycle_concurrent.c, .arg.pool) */
 #include "pool.h"
 
 #include <sched.h>

@@ -11,7 +11,7 @@
 
 /* Takes half of what a blocked thread keeps. Its state says SERVED meanwhile: it does not go on, and
  * no handshake serves it; a stop waits for the thief, which runs; and to leave the heap it needs
- * threads_lock, which the thief has. */
+ * threads_lock, which the thief has. So no handshake is under way either (.inv.pool.moves). */
 static bool steal_from(lull_thread *thief, lull_thread *victim, struct lull_pool *pool,
                        struct lull_magazines *m)
 {

@@ -37,6 +37,11 @@
  *   holds    ASSIST                         .arg.round    -       a thread that marks
  *   holds    SCARCE                         .arg.lost     -       no memory for words
  *   holds    REVIVE                         .arg.revive   -       a finalizer; an ephemeron's key
+ *   holds    FINAL                          .arg.revive   -       a finalizer alone, no rounds after it
+ *   holds    STOP                           .arg.stop     -       a root without the barrier
+ *   holds    EPHEMERON+SET                  .arg.key      -       an ephemeron; its value is set
+ *   holds    POOL                           .arg.pool     -       magazines and a depot
+ *   holds    STEAL                          .arg.pool     -       a blocked thread's magazine
  *
  *   refuted  H1_IN_H2                       .arg.order    p.round one handshake is H1 and H2
  *   refuted  WITHOUT_SHADE                  .arg.edges    p.round stores do not shade
@@ -65,12 +70,29 @@
  *   refuted  WITHOUT_LOST+SCARCE            .arg.lost     p.round who only blackened brought none
  *   refuted  WITHOUT_RECOVER+SCARCE         .arg.lost     p.round the blackened are not scanned
  *   refuted  WITHOUT_SETTLE+REVIVE          .arg.revive   p.round no rounds after reviving
+ *   refuted  PUBLISHED_EARLY+FINAL          .arg.revive   p.round it may run before all is marked
+ *   refuted  WITHOUT_STOP+STOP              .arg.stop     p.round the last round is no stop
+ *   refuted  STOP_WITHOUT_THREADS+STOP      .arg.stop     p.round it does not scan threads' roots
+ *   refuted  STOP_WITHOUT_SHARED+STOP       .arg.stop     p.round nor that root
+ *   refuted  STOP_ENDS_EARLY+STOP           .arg.stop     p.round threads go on before all is marked
+ *   refuted  STOP_ONLY_AT_REST+STOP         .arg.stop     p.bound it waits for a round without news
+ *   refuted  WITHOUT_KEY+EPHEMERON          .arg.key      p.weak  a key reached late: no value
+ *   refuted  WITHOUT_VALUE_SHADE+EPHEMERON+SET .arg.key   p.weak  setting the value does not shade
+ *   refuted  WITHOUT_CLEAR+EPHEMERON        .arg.key      p.weak  dead keys stay
+ *   refuted  WITHOUT_LIBRARY+EPHEMERON      .arg.key      p.weak  a part comes between key and value
+ *   refuted  KEY_OVER_BLACK+EPHEMERON+SCARCE .arg.key     p.round KEY is written over black
+ *   refuted  WITHOUT_KEYS+EPHEMERON+SCARCE  .arg.key      p.weak  recovery looks at no keys
+ *   refuted  WITHOUT_MOVES+POOL             .arg.pool     p.round what comes to the depot is unshaded
+ *   refuted  WITHOUT_DEPOT+POOL             .arg.pool     p.round the depot is not scanned
+ *   refuted  WITHOUT_MAGAZINES+POOL         .arg.pool     p.round nor are magazines
+ *   refuted  STEALS_IN_HANDSHAKE+STEAL      .arg.pool     p.round threads steal between two parts
  *
  *   holds    SHADED_AFTER                   .arg.edges    -       the store before the shade
  *   holds    SCANNED_FIRST                  .arg.edges    -       the scan before black
+ *   holds    STOLEN_UNSHADED+STEAL          .arg.pool     -       steals do not shade
  *
- * The last two need no care: no part in a handshake comes between the store and the shade, and
- * stores do not ask for the holder's colour.
+ * The last three need no care: no part in a handshake comes between the store and the shade; stores
+ * do not ask for the holder's colour; a round sees both threads before a steal, or both after.
  *
  * How a state is less than the library's, and why nothing is lost by it:
  *
@@ -92,423 +114,23 @@
  *   - Reading a weak reference is a step for each load. No part in a handshake comes in between,
  *     but other threads' do, and so may whole phases that wait for no handshake. With REVIVE it is
  *     the key of an ephemeron that is read: cleared after reviving, and read in the same way.
+ *   - An ephemeron is found with the shared roots: one that is reached later is looked at later, and
+ *     no more. Its list and table are not here (tests/test_window.c has what went wrong in them).
+ *   - A stop finds no thread inside the library. What a finalizer does with its object, resurrecting
+ *     it or not, is what threads do with any root. What a pool drops is not here: it is dead, or a
+ *     root until it is destroyed.
  *   - Memory is sequentially consistent. What the library needs of its orders is for
  *     tests/test_litmus.c; they are few, since handshakes order everything else.
  *
- * Not in it: the values of ephemerons, several markers, fork, roots without a barrier (a stop).
+ * Not in it: several markers, for which see queue.pml; a fork, for which see fork.pml.
  *
  * To see how a variant goes wrong:
  *
  *     spin -a -DWITHOUT_RESCAN cycle.pml && cc -O2 -w -DSAFETY -DREACH -o pan pan.c
  *     ./pan -i -m400 && spin -t -p -g -DWITHOUT_RESCAN cycle.pml */
 
-#ifdef CHAIN
-#define OBJECTS 3
-#else
-#define OBJECTS 2
-#endif
-#if (defined(CHAIN) || defined(SCARCE) || defined(REVIVE)) && !defined(LIST)
-#define LIST /* no allocation: the objects are one list, which the threads may take apart */
-#endif
-
-/* a thread's barrier */
-#define OFF 0
-#define INSERT 1
-#define HYBRID 2
-
-/* weak_phase */
-#define IDLE 0
-#define MARKING 1
-#define ENDING 2
-#define DEAD 3
-
-/* what the present handshake has threads do */
-#define NOTHING 0
-#define RAISE 1
-#define SNAPSHOT 2
-#define ROUND 3
-#define TO_HYBRID 4
-#define LOWER 5
-
-/* Objects are 1 to OBJECTS, 0 is NULL; a set of objects is a mask. */
-#define BIT(o) ((1 << (o)) & ~1)
-#define HAS(set, o) (((set) >> (o)) & 1)
-#define ALL ((2 << OBJECTS) - 2)
-
-/* ---- the heap ---- */
-
-byte field[OBJECTS + 1]; /* field[0] is the global root */
-byte white = BIT(1);
-byte black;              /* neither: free */
-byte weak;               /* target of the weak reference, which is made to object 1 */
-bit freed_target;        /* object 1 was freed: what is in its slot now is another */
-
-/* ---- the threads ---- */
-
-byte roots[2];
-byte grey[2];            /* shaded, not yet handed over */
-byte barrier[2];
-bit new_black[2];        /* t->colour */
-byte cache[2];           /* a slot taken, coloured, and not handed out yet */
-bit attached[2];
-bit blocked[2];
-bit served[2];
-
-/* ---- the collector ---- */
-
-byte action;
-byte missing;            /* threads that have not taken part, as bits */
-bit lock;                /* threads_lock */
-byte barrier_now;        /* what a thread attaches with */
-bit new_black_now;       /* likewise; heap->alloc_colour */
-byte queue;
-byte held;               /* an object that an assist is about to scan */
-bit draining;            /* whether assists may take work */
-bit brought;             /* an object was marked since this was last cleared */
-bit scarce;              /* no memory for words */
-bit lost;                /* queue->overflow */
-byte final;              /* the object whose finalizer is to run */
-byte scanned;            /* the object whose field a marker is about to read */
-byte weak_phase;
-bit flipped;
-bit over;
-
-hidden byte live, i;     /* within one step only */
-
-/* ---- what can be reached ---- */
-
-#define FOLLOW(o) (HAS(live, o) -> BIT(field[o]) : 0)
-#if OBJECTS == 2
-#define FOLLOW_EACH live = live | FOLLOW(1) | FOLLOW(2)
-#define FOLLOW_ALL FOLLOW_EACH
-#elif OBJECTS == 3
-#define FOLLOW_EACH live = live | FOLLOW(1) | FOLLOW(2) | FOLLOW(3)
-#define FOLLOW_ALL FOLLOW_EACH; FOLLOW_EACH
-#else
-#define FOLLOW_EACH live = live | FOLLOW(1) | FOLLOW(2) | FOLLOW(3) | FOLLOW(4)
-#define FOLLOW_ALL FOLLOW_EACH; FOLLOW_EACH; FOLLOW_EACH
-#endif
-
-inline find_live()
-{
-    live = BIT(field[0]) | roots[0] | roots[1];
-    FOLLOW_ALL
-}
-
-#if defined(WEAK) || defined(REVIVE)
-#define TARGET (freed_target -> 0 : BIT(1))
-#else
-#define TARGET 0
-#endif
-
-/* At the end of every step that takes something out of reach. */
-inline tidy()
-{
-    queue = queue & white;
-    grey[0] = grey[0] & white & ~queue;
-    grey[1] = grey[1] & white & ~queue;
-    live = BIT(field[0]) | roots[0] | roots[1] | BIT(cache[0]) | BIT(cache[1]) | grey[0] | grey[1] |
-        queue | scanned | held | BIT(final) | TARGET;
-    FOLLOW_ALL;
-    white = white & live;
-    black = black & live;
-    field[1] = (HAS(live, 1) -> field[1] : 0);
-    field[2] = (HAS(live, 2) -> field[2] : 0);
-#if OBJECTS > 2
-    field[3] = (HAS(live, 3) -> field[3] : 0);
-#endif
-#if OBJECTS > 3
-    field[4] = (HAS(live, 4) -> field[4] : 0)
-#endif
-}
-
-/* ---- parts in handshakes ---- */
-
-#define SHADABLE(set) ((set) & (flipped -> 0 : white & ~queue))
-#ifdef SCARCE
-/* blackened unscanned, where there is no memory */
-#define SHADE_INTO(place, set)                                                                   \
-    lost = lost || (scarce && SHADABLE(set) != 0);                                               \
-    place = place | (scarce -> 0 : SHADABLE(set));                                               \
-    black = black | (scarce -> SHADABLE(set) : 0);                                               \
-    white = white & ~black
-#else
-#define SHADE_INTO(place, set) place = place | SHADABLE(set)
-#endif
-#define SHADE(t, set) SHADE_INTO(grey[t], set)
-
-inline flush(t)
-{
-    queue = queue | grey[t];
-    grey[t] = 0
-}
-
-inline take_part(t)
-{
-    if
-    :: action == RAISE -> barrier[t] = INSERT
-    :: action == SNAPSHOT ->
-        barrier[t] = INSERT;
-#ifndef WITHOUT_BLACK
-        new_black[t] = 1;
-#endif
-#ifndef WITHOUT_KEEP
-        black = black | (BIT(cache[t]) & white);
-        white = white & ~BIT(cache[t]);
-#endif
-        SHADE(t, roots[t]);
-        flush(t)
-    :: action == ROUND ->
-#ifndef WITHOUT_RESCAN
-        SHADE(t, roots[t]);
-#endif
-#ifndef WITHOUT_FLUSH
-        flush(t);
-#endif
-#ifdef LOWERED_IN_ROUND
-        barrier[t] = OFF;
-#endif
-        skip
-    :: action == TO_HYBRID ->
-#ifndef WITHOUT_HYBRID
-        barrier[t] = HYBRID;
-#endif
-        skip
-    :: action == LOWER ->
-        barrier[t] = OFF;
-        grey[t] = 0
-    fi;
-    missing = missing & ~(1 << t)
-}
-
-/* ---- a thread ---- */
-
-#define MAY (attached[t] && !blocked[t])
-#define IS_MISSING(t) HAS(missing, t)
-
-#define ANY(set, variable)               \
-    :: HAS(set, 1) -> variable = 1       \
-    :: HAS(set, 2) -> variable = 2       \
-    :: HAS(set, 3) -> variable = 3       \
-    :: HAS(set, 4) -> variable = 4
-
-/* Drops a root; loads what one's field holds. */
-#define USE(o)                                                                                   \
-    :: d_step { MAY && HAS(roots[t], o) -> roots[t] = roots[t] & ~BIT(o); tidy() }              \
-    :: d_step { MAY && HAS(roots[t], o) && (BIT(field[o]) & ~roots[t]) != 0 ->                  \
-        roots[t] = roots[t] | BIT(field[o]) }
-
-/* A free slot, as good as any other, in the thread's colour. */
-inline take_slot()
-{
-    slot = (!HAS(white | black, 1) -> 1 : (!HAS(white | black, 2) -> 2 :
-        (!HAS(white | black, 3) -> 3 : 4)));
-    black = black | (new_black[t] -> BIT(slot) : 0);
-    white = white | (new_black[t] -> 0 : BIT(slot));
-    field[slot] = 0
-}
-
-/* What may come between the test of lull_store, the shade and the store. */
-#define AND ;
-#define SIGNALLED do :: d_step { IS_MISSING(t) -> take_part(t) } :: break od
-#ifdef SIGNAL
-#define SIGNALS }; SIGNALLED; atomic {
-#else
-#define SIGNALS AND
-#endif
-#if defined(STEPS) || defined(SHADED_AFTER)
-#define SEPARATELY }; atomic {
-#else
-#define SEPARATELY AND
-#endif
-
-/* The slow path looks at the barrier again. */
-#ifdef WITHOUT_LOOK_AGAIN
-#define LOOK_AGAIN skip
-#else
-#define LOOK_AGAIN seen = (seen != OFF -> barrier[t] : OFF)
-#endif
-
-/* The value stored and, by HYBRID, the value overwritten: that the markers have at once. */
-#ifdef WITHOUT_HAND_OVER
-#define OVERWRITTEN grey[t]
-#else
-#define OVERWRITTEN queue
-#endif
-#define SHADE_BOTH(old)                                                                          \
-    assert(seen == OFF || barrier[t] != OFF); /* p.rest: nobody would take the word */           \
-    SHADE(t, (seen != OFF -> BIT(value) : 0));                                                   \
-    SHADE_INTO(OVERWRITTEN, (seen == HYBRID -> BIT(old) : 0))
-
-#ifdef WITHOUT_SHADE
-#define SHADE_AND_STORE(SEPARATE) field[slot] = value
-#elif defined(SHADED_AFTER)
-#define SHADE_AND_STORE(SEPARATE)                                                                \
-    i = field[slot]; field[slot] = value; slot = i SEPARATE SHADE_BOTH(slot)
-#else
-#define SHADE_AND_STORE(SEPARATE) SHADE_BOTH(field[slot]) SEPARATE field[slot] = value
-#endif
-
-/* lull_store of a root or NULL into a root's field or the global root. */
-#define STORE(may, SIGNAL_COMES, SEPARATE)                                                       \
-    :: atomic { may ->                                                                           \
-        if                                                                                       \
-        :: slot = 0                                                                              \
-        ANY(roots[t], slot)                                                                      \
-        fi;                                                                                      \
-        if                                                                                       \
-        :: value = 0                                                                             \
-        ANY(roots[t], value)                                                                     \
-        fi;                                                                                      \
-        seen = barrier[t]                                                                        \
-        SIGNAL_COMES                                                                             \
-        LOOK_AGAIN;                                                                              \
-        SHADE_AND_STORE(SEPARATE);                                                               \
-        slot = 0; value = 0; seen = 0;                                                           \
-        tidy() }
-
-#define IS_REACHED(o) HAS((new_black_now -> black : white), o)
-
-proctype thread(byte t)
-{
-    byte slot, value, seen;
-
-    do
-    :: atomic { over -> assert(grey[t] == 0 && barrier[t] == OFF); break } /* p.rest */
-
-    :: d_step { MAY && IS_MISSING(t) -> take_part(t) } /* a safepoint */
-
-    :: d_step { MAY && (BIT(field[0]) & ~roots[t]) != 0 -> roots[t] = roots[t] | BIT(field[0]) }
-    USE(1)
-    USE(2)
-#if OBJECTS > 2
-    USE(3)
-#endif
-#if OBJECTS > 3
-    USE(4)
-#endif
-
-#ifdef CACHE
-    :: d_step { MAY && cache[t] == 0 && (white | black) != ALL ->
-        take_slot(); cache[t] = slot; slot = 0 }
-    :: d_step { MAY && cache[t] != 0 -> roots[t] = roots[t] | BIT(cache[t]); cache[t] = 0 }
-#elif !defined(LIST)
-    :: d_step { MAY && (white | black) != ALL ->
-        take_slot(); roots[t] = roots[t] | BIT(slot); slot = 0 }
-#endif
-
-#if !defined(SIGNAL) && !defined(WEAK) && !defined(SHADED_AFTER)
-    STORE(t == 0 && MAY, AND, AND)
-#endif
-    STORE(t == 1 && MAY, SIGNALS, SEPARATELY)
-
-#ifdef SCARCE
-    :: scarce = 1 - scarce
-#endif
-
-#ifdef ASSIST
-    /* inside the library: no part comes in between */
-    :: atomic { t == 1 && MAY && draining && queue != 0 ->
-        if
-        ANY(queue, slot)
-        fi;
-        queue = queue & ~BIT(slot);
-        held = BIT(slot)
-       };
-       atomic {
-        brought = brought || HAS(white, slot);
-        queue = queue | (HAS(white, slot) -> BIT(field[slot]) & white & ~BIT(slot) : 0);
-        black = black | BIT(slot);
-        white = white & ~BIT(slot);
-        held = 0;
-        slot = 0;
-        tidy()
-       }
-#endif
-
-#ifdef BLOCK
-    :: t == 1 && MAY -> blocked[t] = 1;
-       atomic {
-#ifndef WITHOUT_SERVED
-        !served[t] ->
-#endif
-        blocked[t] = 0
-       }
-#endif
-
-#if defined(WEAK) || defined(REVIVE)
-    /* lull_weak_get; `value` is no root before it returns, and no part is taken before */
-    :: atomic { t == 1 && MAY -> seen = weak_phase };
-       do
-       ::
-#ifdef WITHOUT_LIBRARY
-          SIGNALLED;
-#endif
-          value = weak;
-          if
-          :: atomic { seen == IDLE || value == 0 -> seen = IDLE }
-          :: seen != IDLE && value != 0 && IS_REACHED(value) ->
-             atomic {
-#ifndef WITHOUT_READ_AGAIN
-                value = (weak == value -> value : 0);
-#endif
-                seen = IDLE }
-          :: atomic { seen != IDLE && value != 0 && !IS_REACHED(value) ->
-             if
-#ifdef WITHOUT_RECHECK
-             :: seen == MARKING || seen == ENDING ->
-#else
-             :: seen == ENDING
-             :: seen == MARKING ->
-#endif
-                SHADE(t, BIT(value));
-                seen = IDLE
-             :: seen == DEAD -> value = 0; seen = IDLE
-             fi }
-          fi;
-          if
-          :: seen == IDLE -> break
-          :: atomic { else ->
-             weak_phase = (weak_phase == ENDING -> MARKING : weak_phase);
-             seen = weak_phase;
-             value = 0 }
-          fi
-       od;
-       atomic {
-        find_live();
-        assert(value != 0 -> !freed_target : freed_target || !HAS(live, 1)); /* p.weak */
-        roots[t] = roots[t] | BIT(value);
-        value = 0
-       }
-#endif
-
-#ifdef ATTACH
-    :: d_step { t == 1 && !attached[t] && !lock ->
-        attached[t] = 1;
-#ifndef WITHOUT_ATTACH_BARRIER
-        barrier[t] = barrier_now;
-#endif
-#ifndef WITHOUT_ATTACH_COLOUR
-        new_black[t] = new_black_now
-#endif
-       }
-    :: d_step { t == 1 && MAY -> blocked[t] = 1 };
-       atomic {
-        !lock ->
-#ifndef WITHOUT_DETACH_FLUSH
-        flush(t);
-#endif
-        grey[t] = 0;
-        roots[t] = 0;
-        new_black[t] = 0;
-        barrier[t] = OFF;
-        attached[t] = 0;
-        blocked[t] = 0;
-        tidy()
-       }
-#endif
-    od
-}
+#include "cycle_heap.pml"
+#include "cycle_thread.pml"
 
 /* ---- the collector ---- */
 
@@ -542,7 +164,7 @@ inline handshake(a, b)
     };
     do
     :: atomic { missing == 0 -> lock = 0; action = NOTHING }; break
-#if defined(BLOCK) || defined(ATTACH)
+#if defined(BLOCK) || defined(ATTACH) || defined(STEAL)
     :: serve(1)
 #endif
     od
@@ -568,6 +190,12 @@ inline drain_queue()
         white = white & ~BIT(i);
         black = black | BIT(i);
 #endif
+#ifdef EPHEMERON
+#ifndef WITHOUT_KEY
+        queue = queue | (key_waits && i == weak -> BIT(key_value) & white : 0);
+        key_waits = key_waits && i != weak;
+#endif
+#endif
 #if defined(STEPS) || defined(REVIVE)
        };
        atomic {
@@ -587,11 +215,17 @@ inline drain_queue()
     od
 }
 
+#ifdef STOP_ONLY_AT_REST
+#define STOP_ENDS_ROUNDS 0
+#else
+#define STOP_ENDS_ROUNDS hybrid
+#endif
+
 #define RESCAN(o)                                                                                \
     atomic { queue = queue | (HAS(black, o) -> BIT(field[o]) & white : 0) }
 
 /* mark_overflow.c's recovery: what is black is scanned again. */
-inline drain()
+inline mark_drain()
 {
     draining = 1;
     drain_queue();
@@ -599,11 +233,45 @@ inline drain()
     do
     :: atomic { lost -> lost = 0 };
 #ifndef WITHOUT_RECOVER
+#if defined(EPHEMERON) && !defined(WITHOUT_KEYS)
+       atomic {
+        queue = queue | (key_waits && HAS(black, weak) -> BIT(key_value) & white : 0);
+        key_waits = key_waits && !HAS(black, weak) };
+#endif
        RESCAN(1);
        RESCAN(2);
 #endif
        drain_queue()
     :: else -> break
+    od
+#endif
+}
+
+/* ephemeron.c's look_at: the ephemeron is found with the shared roots, and looked at once. */
+inline look_at()
+{
+#ifdef KEY_OVER_BLACK
+    key_white = HAS(white, weak);
+    atomic {
+        black = (key_white -> black & ~BIT(weak) : black);
+        white = (key_white -> white | BIT(weak) : white);
+        key_white = 0;
+#else
+    atomic {
+#endif
+        key_waits = HAS(white, weak);
+        queue = queue | (key_waits -> 0 : BIT(key_value) & white);
+        found = 0 }
+}
+
+/* lull__phase_drain */
+inline drain()
+{
+    mark_drain();
+#ifdef EPHEMERON
+    do
+    :: found -> look_at(); mark_drain()
+    :: !found -> break
     od
 #endif
 }
@@ -621,13 +289,35 @@ inline take_one_round()
 
 inline shared_roots()
 {
-    atomic { queue = queue | (BIT(field[0]) & white) }
+    atomic { queue = queue | (BIT(field[0]) & white) };
+#if defined(STOP) && !defined(STOP_WITHOUT_SHARED)
+    atomic { queue = queue | (BIT(plain) & white) };
+#endif
+#if defined(POOL) && !defined(WITHOUT_DEPOT)
+    atomic { queue = queue | (depot & white) };
+#endif
+    found = 1
+}
+
+/* Threads stand while all roots are scanned. */
+inline stop_to_end()
+{
+    held_all = 1;
+#ifndef STOP_WITHOUT_THREADS
+    atomic { SHADE(0, ROOTS(0)); flush(0); SHADE(1, ROOTS(1)); flush(1) };
+#endif
+    shared_roots();
+#ifdef STOP_ENDS_EARLY
+    held_all = 0;
+#endif
+    drain();
+    atomic { weak_phase = DEAD; held_all = 0 }
 }
 
 proctype collector()
 {
     byte copy, hybrid_rounds;
-    bit hybrid;
+    bit hybrid, found, key_white;
 
     weak_phase = MARKING;
 #ifndef H1_IN_H2
@@ -657,32 +347,44 @@ proctype collector()
        brought = 0;
 #endif
        if
+#if defined(STOP) && !defined(WITHOUT_STOP)
+       :: !brought || STOP_ENDS_ROUNDS -> stop_to_end(); break
+#else
        :: atomic { !brought && weak_phase == ENDING -> weak_phase = DEAD }; break
+#endif
        :: atomic { else ->
           weak_phase = MARKING;
-#if !defined(WEAK) && !defined(REVIVE)
+#ifndef READS_WEAK
           hybrid_rounds = hybrid_rounds + hybrid;
-          assert(hybrid_rounds < 2); /* p.bound */
+          PROPERTY(p_bound, hybrid_rounds < 2);
 #endif
           brought = 0 }
        fi;
+#if !defined(EPHEMERON) && !defined(POOL) && !defined(STEAL)
        if
        :: hybrid
        :: else -> handshake(TO_HYBRID, HYBRID); hybrid = 1
        fi
+#endif
     od;
     atomic {
         find_live();
-        assert((live & white) == 0); /* p.round: nobody reaches it any more if nobody did then */
+        PROPERTY(p_round, (live & white) == 0); /* nobody reaches it any more if nobody did then */
         brought = 0;
         hybrid = 0;
         hybrid_rounds = 0
     };
-#ifdef REVIVE
+#if defined(REVIVE) || defined(FINAL)
     if
-    :: atomic { HAS(white, 1) -> final = 1; queue = queue | BIT(1) };
+    :: atomic { HAS(white, 1) ->
+        final = 1;
+        queue = queue | BIT(1);
+#ifdef PUBLISHED_EARLY
+        published = 1
+#endif
+       };
        drain();
-#ifndef WITHOUT_SETTLE
+#if defined(REVIVE) && !defined(WITHOUT_SETTLE)
        do
        :: brought = 0;
           take_one_round();
@@ -696,19 +398,30 @@ proctype collector()
         find_live();
         live = live | BIT(final);
         FOLLOW_ALL;
-        assert((live & white) == 0); /* p.round */
-        brought = 0
+        PROPERTY(p_round, (live & white) == 0);
+        brought = 0;
+        published = final != 0
        }
     :: else
     fi;
 #endif
+#ifdef EPHEMERON
+    atomic {
 #ifndef WITHOUT_CLEAR
+        key_value = (key_waits -> 0 : key_value);
+        weak = (key_waits -> 0 : weak);
+#endif
+        key_waits = 0 };
+#elif !defined(WITHOUT_CLEAR)
     weak = (HAS(white, weak) -> 0 : weak);
 #endif
     weak_phase = IDLE;
     flipped = 1;
     handshake(LOWER, OFF);
-    atomic { white == 0 -> assert(queue == 0); /* p.rest */ over = 1 }
+#ifdef EPHEMERON
+    queue = 0; /* lull__queue_discard: the value of a dead key was overwritten */
+#endif
+    atomic { white == 0 -> PROPERTY(p_rest, queue == 0); over = 1 }
 }
 
 /* Frees what is white, in any order. */
@@ -723,7 +436,7 @@ proctype sweeper()
         find_live();
         live = live | BIT(final);
         FOLLOW_ALL;
-        assert(!HAS(live, i)); /* p.live */
+        PROPERTY(p_live, !HAS(live, i));
         white = white & ~BIT(i);
         field[i] = 0;
         freed_target = freed_target || i == 1
@@ -748,8 +461,11 @@ init {
         attached[1] = 1;
 #endif
         field[0] = 1;
-#if defined(WEAK) || defined(REVIVE)
+#ifdef READS_WEAK
         weak = 1;
+#endif
+#ifdef EPHEMERON
+        key_value = 2;
 #endif
         run thread(0);
         run thread(1);
