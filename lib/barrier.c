@@ -5,7 +5,11 @@
  * argues the same). Nothing is shaded for NULL. head.marking is the thread's own and changes in
  * its own handshakes only; the test in the program may be older than a handshake that came by
  * signal between the test and the store, which is harmless: what the program had in registers
- * then was a root of that handshake (cycle.c, .arg.inflight). */
+ * then was a root of that handshake (cycle_concurrent.c, .arg.inflight).
+ *
+ * A program that does little but allocate and store comes here for each store while a cycle marks,
+ * so the usual ones take some twenty instructions: most of what is stored the thread has just made,
+ * and is black (.inv.fresh); the rest is noted, and looked at later (grey.c). */
 #include "barrier.h"
 
 #include "delay.h"
@@ -14,6 +18,12 @@
 
 #define MOVE_WORDS 512 /* of a lull_move between two chances for a handshake by signal */
 
+/* Whether the object is known to be black (.inv.fresh). */
+LULL__INLINE bool is_fresh(const lull_thread *t, const void *value)
+{
+    return (uintptr_t)value - t->fresh_start < t->fresh_bytes;
+}
+
 /* Before `value` replaces what `slot` holds. Inside the library. */
 LULL__INLINE void shade(lull_thread *t, void *const *slot, void *value)
 {
@@ -21,7 +31,9 @@ LULL__INLINE void shade(lull_thread *t, void *const *slot, void *value)
         return;
     }
     lull__delay(t->heap, LULL__DELAY_STORE_SHADE);
-    lull__grey_note(t, (uintptr_t)value);
+    if (!is_fresh(t, value)) {
+        lull__grey_note(t, (uintptr_t)value);
+    }
     if (t->head.marking == LULL__BARRIER_HYBRID) {
         /* at once: the drain must not be over before it is marked (cycle_concurrent.c, .arg.bound).
          * relaxed: a racing store's value was shaded when it was stored */
@@ -29,13 +41,29 @@ LULL__INLINE void shade(lull_thread *t, void *const *slot, void *value)
     }
 }
 
-void lull_store_slow(lull_thread *t, void *slot, void *value)
+/* Where that is not enough: the next stores can be noted again. */
+static LULL__NOINLINE void shade_and_store(lull_thread *t, void *slot, void *value)
 {
     lull__enter(t);
     shade(t, slot, value);
+    if (t->head.marking == LULL__BARRIER_INSERT) {
+        lull__grey_note_freely(t);
+    }
     lull__delay(t->heap, LULL__DELAY_STORE_WRITE);
     /* release: pairs with a marker's read of the slot; the object's fields are visible */
     __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
+    lull__leave(t);
+}
+
+void lull_store_slow(lull_thread *t, void *slot, void *value)
+{
+    lull__enter_own(t);
+    if (LULL__UNLIKELY(!is_fresh(t, value) && !lull__grey_note_fast(t, (uintptr_t)value))) {
+        lull__leave(t);
+        shade_and_store(t, slot, value);
+        return;
+    }
+    __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE); /* release: as above */
     lull__leave(t);
 }
 

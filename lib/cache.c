@@ -110,8 +110,20 @@ static uint8_t *group_states(lull_heap *heap, const struct lull__cache *cache)
 
 /* ---- refill ---- */
 
+/* .inv.fresh: all slots of the thread's fresh range were coloured black since H2 of the present cycle
+ * (cycle_concurrent.c), and stay black, or free, to its end. The range begins anew where runs do not
+ * follow on each other. */
+static void extend_fresh(lull_thread *t, const struct lull__cache *cache)
+{
+    if ((uintptr_t)cache->cursor != t->fresh_start + t->fresh_bytes) {
+        t->fresh_start = (uintptr_t)cache->cursor;
+        t->fresh_bytes = 0;
+    }
+    t->fresh_bytes += (size_t)(cache->run_end - cache->cursor);
+}
+
 /* The first run of the mask becomes the present one. */
-static void begin_run(struct lull__cache *cache)
+static void begin_run(lull_thread *t, struct lull__cache *cache)
 {
     unsigned first = (unsigned)__builtin_ctzll(cache->mask);
     uint64_t rest = cache->mask >> first;
@@ -121,6 +133,9 @@ static void begin_run(struct lull__cache *cache)
     cache->cursor = cache->group + (size_t)first * cache->slot_size;
     cache->end = cache->cursor;
     cache->run_end = cache->cursor + (size_t)length * cache->slot_size;
+    if (t->keeps_fresh) {
+        extend_fresh(t, cache);
+    }
 }
 
 /* Touches the pages that begin in [start, end): nobody did since they came from the system. Each
@@ -271,7 +286,7 @@ static bool find_run(lull_thread *t, struct lull__cell *cell, struct lull__cache
             return false;
         }
     }
-    begin_run(cache);
+    begin_run(t, cache);
     return true;
 }
 
@@ -336,6 +351,7 @@ void lull__cache_retire_all(lull_thread *t)
             retire(t, &t->heap->cells[i], &t->caches[i]);
         }
     }
+    t->fresh_bytes = 0; /* others may take what was given back */
     lull__cache_flush_count(t);
 }
 

@@ -20,8 +20,8 @@
  *   and lose its own reference before its snapshot. (p.round; H1_IN_H2)
  * .arg.edges  From the end of H2 on no black object holds a white one that is not on its way to
  *   the markers: a scanned object's white children were pushed; a new object is black and empty;
- *   every store since H1 shades what it stores. (p.live; WITHOUT_SHADE, WITHOUT_BLACK,
- *   WITHOUT_KEEP, WITHOUT_ATTACH_BARRIER)
+ *   every store since H1 shades what it stores, if it is white (.inv.fresh). (p.live;
+ *   WITHOUT_SHADE, WITHOUT_BLACK, WITHOUT_KEEP, WITHOUT_ATTACH_BARRIER)
  * .arg.round  When the markers have nothing left, a white object can be reached only from a thread's
  *   roots. Take a round that brings nothing, and suppose a thread held a white object after its
  *   part in it; take the first such moment. It was loaded from an object, which by .arg.edges
@@ -107,6 +107,13 @@ static void scan_roots(lull_thread *t, enum lull__part part)
     atomic_fetch_add_explicit(&t->heap->stack_bytes, bytes, memory_order_relaxed);
 }
 
+/* .inv.fresh */
+static void keep_fresh(lull_thread *t, bool on)
+{
+    t->keeps_fresh = on;
+    t->fresh_bytes = 0;
+}
+
 static void snapshot(lull_thread *t, enum lull__part part)
 {
     t->colour = atomic_load_explicit(&t->heap->alloc_colour, memory_order_relaxed);
@@ -114,6 +121,7 @@ static void snapshot(lull_thread *t, enum lull__part part)
     t->unflushed_bytes -= kept_bytes; /* may wrap; the sum does not */
     lull__cache_flush_count(t);
     t->unflushed_bytes = kept_bytes; /* what was kept counts from here */
+    keep_fresh(t, true);
     scan_roots(t, part);
 }
 
@@ -125,6 +133,8 @@ static void take_round(lull_thread *t, enum lull__part part)
 static void make_hybrid(lull_thread *t, enum lull__part part)
 {
     (void)part;
+    keep_fresh(t, false); /* from here on each store takes the slow way */
+    t->grey_limit = 0;
     __atomic_store_n(&t->head.marking, LULL__BARRIER_HYBRID, __ATOMIC_RELAXED);
 }
 
@@ -132,6 +142,7 @@ static void lower_barrier(lull_thread *t, enum lull__part part)
 {
     (void)part;
     __atomic_store_n(&t->head.marking, LULL__BARRIER_OFF, __ATOMIC_RELAXED);
+    keep_fresh(t, false);
     lull__grey_drop(t);
     lull__delay(t->heap, LULL__DELAY_SWEEP_OWN);
     lull__cache_sweep_all(t);
@@ -207,8 +218,6 @@ static struct lull__marker *take_snapshot(struct lull__cycle *c)
     uint8_t white = atomic_load_explicit(&heap->colour, memory_order_relaxed);
 
     c->mark_ns = lull__os_now_ns();
-    c->in_use_bytes =
-        atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
     atomic_store_explicit(&heap->stack_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&heap->alloc_colour, lull__other_colour(white), memory_order_relaxed);
     lull__delay(heap, LULL__DELAY_SNAPSHOT);
@@ -344,6 +353,7 @@ static void flip(struct lull__cycle *c, uint8_t black)
 {
     lull_heap *heap = c->heap;
 
+    lull__phase_measure(c);
     set_weak_phase(heap, LULL__WEAK_IDLE);
     lull__delay(heap, LULL__DELAY_FLIP);
     atomic_store_explicit(&heap->marking, false, memory_order_relaxed);

@@ -28,8 +28,7 @@ static void hold(struct lull__cycle *c)
 
     c->hold_ns = lull__os_now_ns();
     lull__hold_all(heap);
-    c->in_use_bytes =
-        atomic_load_explicit(&heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
+    lull__phase_measure(c);
     c->allocated_bytes = lull__count(&heap->events, allocated_bytes);
     bool signalled = false;
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {

@@ -85,31 +85,49 @@ void lull__grey_shade_now(lull_thread *t, uintptr_t word)
 /* Keeps what is white of the thread's words. */
 static void drop_black(lull_thread *t)
 {
+    const lull_heap *heap = t->heap;
     uintptr_t *restrict word = t->grey->word;
     size_t count = t->grey_count, kept = 0;
+    uint8_t colour = white(heap);
 
     for (size_t i = 0; i < count; i++) {
         uintptr_t address = word[i];
-        struct lull__slot slot = lull__resolve(t->heap, address);
+        struct lull__slot slot = lull__resolve(heap, address);
+        uint8_t state = slot.state != NULL ? lull__state_load(slot.state) : LULL__FREE;
         word[kept] = address;
-        kept += is_white(t->heap, &slot);
+        kept += state == colour || state == LULL__KEY;
     }
     t->grey_count = kept;
 }
 
-void lull__grey_note_slow(lull_thread *t, uintptr_t word)
+void lull__grey_note(lull_thread *t, uintptr_t word)
 {
-    if (t->grey != NULL) {
+    const lull_heap *heap = t->heap;
+    uintptr_t address = lull__address(heap, word);
+
+    if (t->grey != NULL && t->grey_count == LULL__CHUNK_WORDS) {
         drop_black(t);
+        if (t->grey_count > LULL__CHUNK_WORDS / 2) {
+            lull__grey_flush(t);
+        }
     }
-    if (t->grey_count > LULL__CHUNK_WORDS / 2) {
-        lull__grey_flush(t);
+    /* acquire: pairs with the release in pages.c's commit */
+    if (address - (uintptr_t)heap->pages.range >=
+        atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire)) {
+        return;
     }
     if (make_room(t, 1)) {
-        t->grey->word[t->grey_count++] = word;
+        t->grey->word[t->grey_count++] = address;
     } else {
-        lull__grey_shade(t, word);
+        lull__grey_shade(t, address);
     }
+}
+
+void lull__grey_note_freely(lull_thread *t)
+{
+    bool plain = !t->heap->tagged && t->heap->options.schedule_seed == 0; /* delays are to be met */
+
+    t->grey_limit = t->grey != NULL && plain ? LULL__CHUNK_WORDS : 0;
 }
 
 void lull__grey_flush(lull_thread *t)
@@ -121,6 +139,7 @@ void lull__grey_flush(lull_thread *t)
     lull__queue_publish(&t->heap->queue, t->grey);
     t->grey = NULL;
     t->grey_count = 0;
+    t->grey_limit = 0;
 }
 
 void lull__grey_drop(lull_thread *t)
@@ -130,6 +149,7 @@ void lull__grey_drop(lull_thread *t)
     }
     t->grey = NULL;
     t->grey_count = 0;
+    t->grey_limit = 0;
 }
 
 /* ---- the tracer ---- */

@@ -13,24 +13,31 @@ void lull__grey_shade(lull_thread *t, uintptr_t word);
 void lull__grey_shade_now(lull_thread *t, uintptr_t word);
 
 /* The same, but whether the object is white is asked when the chunk is full: what a program stores
- * is mostly new, and black, so nearly all of it is dropped then, many at a time. */
-void lull__grey_note_slow(lull_thread *t, uintptr_t word);
-LULL__INLINE void lull__grey_note(lull_thread *t, uintptr_t word)
+ * is mostly new, and black, so nearly all of it is dropped then, many at a time. Any word. */
+void lull__grey_note(lull_thread *t, uintptr_t word);
+
+/* The same in a few instructions, between lull__enter_own and lull__leave; or false:
+ * lull__grey_note has to do it. */
+LULL__INLINE bool lull__grey_note_fast(lull_thread *t, uintptr_t address)
 {
     const lull_heap *heap = t->heap;
-    uintptr_t address = lull__address(heap, word);
+    size_t count = t->grey_count;
 
+    if (LULL__UNLIKELY(count >= t->grey_limit)) {
+        return false;
+    }
     /* acquire: pairs with the release in pages.c's commit */
-    if (address - (uintptr_t)heap->pages.range >=
+    if (address - (uintptr_t)heap->pages.range <
         atomic_load_explicit(&heap->pages.extent_bytes, memory_order_acquire)) {
-        return;
+        t->grey->word[count] = address;
+        t->grey_count = count + 1;
     }
-    if (LULL__LIKELY(t->grey != NULL && t->grey_count < LULL__CHUNK_WORDS)) {
-        t->grey->word[t->grey_count++] = address;
-    } else {
-        lull__grey_note_slow(t, address);
-    }
+    return true;
 }
+
+/* The few instructions may do, until the thread hands over what it has: nothing else is asked of
+ * its stores. */
+void lull__grey_note_freely(lull_thread *t);
 
 /* Hands what the thread has to the markers. */
 void lull__grey_flush(lull_thread *t);

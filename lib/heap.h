@@ -319,10 +319,15 @@ struct lull_thread {
     void *tracer_arg;
 
     uint8_t colour;          /* for new objects; changes while held or in its own handshake */
+    bool keeps_fresh;        /* whether it keeps the following; changes likewise */
+    uintptr_t fresh_start;   /* of slots that it took last and coloured black, all of them: what is */
+    size_t fresh_bytes;      /* stored of them need not be shaded; 0: none (.inv.fresh, cache.c) */
     _Atomic uint64_t handshake; /* number of the last handshake it took part in */
     struct lull__chunk *grey;   /* words shaded by its stores, found in its roots; its own, or of
                                    whoever takes its part in a handshake; NULL: none yet */
     size_t grey_count;          /* words in use of it */
+    size_t grey_limit;          /* a store may note its word while there are fewer; 0 where it has to
+                                   do more than that (barrier.c), or there is no chunk */
     struct lull__marker *assist; /* its marker when it assists; NULL: never did */
     size_t unflushed_bytes;  /* allocated, not yet in heap->allocated_since */
     uint32_t owes_assist;    /* it has flushed since it last looked whether to assist */

@@ -135,7 +135,7 @@ uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside);
 unsigned lull__pacer_markers(unsigned requested, unsigned processors, uint64_t live_bytes);
 
 /* Bytes for objects that should stay resident; in_use_bytes: spans that held objects when the
- * last cycle began. */
+ * last cycle's marking was over. */
 uint64_t lull__pacer_retain(const struct lull__pacer *p, uint64_t in_use_bytes);
 
 /* Live bytes beyond what the limit leaves in comfort; 0 where there is none. */

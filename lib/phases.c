@@ -60,6 +60,14 @@ void lull__phase_begin(struct lull__cycle *c)
     lull__emit(&heap->events, cycle_begin, 0, c->reason, c->before_bytes, c->goal_bytes);
 }
 
+void lull__phase_measure(struct lull__cycle *c)
+{
+    /* relaxed: while the program runs an estimate */
+    c->in_use_bytes =
+        atomic_load_explicit(&c->heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
+    c->object_bytes = heap_bytes(c->heap);
+}
+
 void lull__phase_shared_roots(struct lull__cycle *c, struct lull__marker *m)
 {
     lull_heap *heap = c->heap;
@@ -155,7 +163,7 @@ void lull__phase_pace(struct lull__cycle *c)
         .stack_bytes = c->roots.stack_bytes,
         .global_bytes = c->roots.global_bytes,
         .system_bytes = used + lull__events_idle_bytes(&heap->events) + metadata,
-        .overhead_bytes = metadata + (used > c->before_bytes ? used - c->before_bytes : 0),
+        .overhead_bytes = metadata + (used > c->object_bytes ? used - c->object_bytes : 0),
         .allocated_bytes = c->counted_bytes,
         .cpu_ns = used_ns,
         .gc_cpu_ns = lull__min(gc_cpu_ns - heap->paced_gc_cpu_ns, used_ns),

@@ -14,7 +14,8 @@ struct lull__cycle {
     uint64_t begin_ns, hold_ns, mark_ns, held_ns;
     uint64_t before_bytes, goal_bytes;
     uint64_t allocated_bytes; /* since creation, when marking began */
-    uint64_t in_use_bytes;    /* when marking began */
+    uint64_t in_use_bytes;    /* of spans, when marking ended */
+    uint64_t object_bytes;    /* of the objects in them, dead ones too */
     uint64_t counted_bytes;   /* of heap->allocated_since: what the last cycle does not know and
                                  this one does, as marked or as black */
     uint64_t black_bytes;     /* live because they were allocated while it marked */
@@ -33,6 +34,9 @@ void lull__phase_set_goal(lull_heap *heap);
 
 /* Everything is swept, markers are ready, the cycle has its figures; the program runs. */
 void lull__phase_begin(struct lull__cycle *c);
+
+/* Once marking is over, before anything is swept: what the heap took at its largest. */
+void lull__phase_measure(struct lull__cycle *c);
 
 /* All roots but those of threads, to the marker. */
 void lull__phase_shared_roots(struct lull__cycle *c, struct lull__marker *m);

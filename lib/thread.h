@@ -32,6 +32,15 @@ LULL__INLINE void lull__leave(lull_thread *t)
     t->in_library--;
 }
 
+/* The same around a few instructions that touch what is the thread's own alone: they take part in no
+ * handshake, but a fork need not wait for them. */
+LULL__INLINE void lull__enter_own(lull_thread *t)
+{
+    LULL_ASSERT_HOT(lull__thread_is_mine(t));
+    t->in_library++;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* Whether `t` is an attachment of the calling thread, or fails with LULL_E_THREAD. */
 bool lull__thread_check(const lull_thread *t);
 
