@@ -5,15 +5,19 @@
  * has taken new slots compares how far both are; where marking is behind, it takes a chunk of
  * published work, marks for a quantum and gives back what is left. So what the background does is
  * credit for all, and nobody waits: a thread assists at most once for each FLUSH_BYTES of slots
- * (cache.c). */
+ * (cache.c). Where there is nothing to take, and the heap past its goal, it yields instead. */
 #include "assist.h"
 
 #include <sched.h>
 
+#include "pause.h"
 #include "thread.h"
 
-#define QUANTUM_NS 8000 /* for one assist */
-#define NOTED_NS 500    /* a look that found nothing to do is no pause */
+/* For one assist. Where more threads want processors than there are, an assist in which its thread
+ * loses the processor takes milliseconds: the shorter assists are, the fewer those. In mode
+ * incremental nobody else marks, and what begins and ends an assist is to be its lesser part. */
+#define QUANTUM_NS 4000
+#define ALONE_QUANTUM_NS 8000
 
 static size_t heap_bytes(const lull_heap *heap)
 {
@@ -42,21 +46,19 @@ static bool past_goal(const lull_heap *heap)
     return heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
 }
 
-static void assist(lull_thread *t, uint64_t now_ns)
+/* Whether there was something to mark. */
+static bool assist(lull_thread *t, uint64_t now_ns)
 {
     lull_heap *heap = t->heap;
-    bool marking = atomic_load_explicit(&heap->marking, memory_order_relaxed);
+    bool alone = heap->options.mode == LULL_MODE_INCREMENTAL;
 
-    bool marked = false;
-
-    if (marking && behind(heap)) {
-        t->in_callback++; /* trace callbacks */
-        marked = lull__mark_assist(t, now_ns + QUANTUM_NS);
-        t->in_callback--;
+    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) || !behind(heap)) {
+        return false;
     }
-    if (!marked && past_goal(heap)) {
-        sched_yield();
-    }
+    t->in_callback++; /* trace callbacks */
+    bool marked = lull__mark_assist(t, now_ns, alone ? ALONE_QUANTUM_NS : QUANTUM_NS);
+    t->in_callback--;
+    return marked;
 }
 
 void lull__assist(lull_thread *t)
@@ -66,12 +68,13 @@ void lull__assist(lull_thread *t)
     if (!atomic_load_explicit(&heap->collector.wanted, memory_order_relaxed)) {
         return; /* no cycle runs, nor is one asked for */
     }
-    uint64_t start_ns = lull__os_now_ns();
+    uint64_t since_ns = lull__os_now_ns();
     lull__enter(t);
-    assist(t, start_ns);
-    lull__leave(t);
-    uint64_t ns = lull__os_now_ns() - start_ns;
-    if (ns >= NOTED_NS) {
-        lull__emit(&heap->events, pause, t->number, LULL_PAUSE_ASSIST, ns);
+    bool marked = assist(t, since_ns);
+    since_ns = lull__pause_note(t, LULL_PAUSE_ASSIST, since_ns);
+    if (!marked && past_goal(heap)) {
+        sched_yield();
+        lull__pause_note(t, LULL_PAUSE_STALL, since_ns);
     }
+    lull__leave(t);
 }

@@ -14,7 +14,8 @@
 #define SHARE_LEAST 64      /* words worth giving away */
 #define PATIENCE_NS 2000000 /* before the collecting thread helps the mutators mark: 2 ms */
 #define HELP_NS 100000      /* at a time */
-#define LOOK_EVERY 64       /* edges between looks at the clock, where there is a time to keep */
+#define OVERRUN 3           /* quanta that an assist may have had of CPU */
+#define LOOK_EVERY 32       /* edges between looks at the clock, where there is a time to keep */
 #define REPORT_EVERY 16     /* looks at that between reports of progress */
 
 /* ---- a marker's own ---- */
@@ -190,7 +191,7 @@ static struct lull__marker *assist_marker(lull_thread *t)
     return m;
 }
 
-bool lull__mark_assist(lull_thread *t, uint64_t until_ns)
+bool lull__mark_assist(lull_thread *t, uint64_t since_ns, uint64_t quantum_ns)
 {
     lull_heap *heap = t->heap;
     struct lull__marker *m = assist_marker(t);
@@ -199,12 +200,13 @@ bool lull__mark_assist(lull_thread *t, uint64_t until_ns)
     if (chunk == NULL) {
         return false;
     }
-    uint64_t cpu_ns = lull__os_thread_cpu_ns();
     lull__delay(heap, LULL__DELAY_ASSIST_BEGIN);
     lull__drain_prepare(m);
-    drain_a_little(m, chunk, until_ns);
+    drain_a_little(m, chunk, since_ns + quantum_ns);
     report_progress(m);
-    cpu_ns = lull__os_thread_cpu_ns() - cpu_ns;
+    /* to ask for the thread's CPU time would take as long as a short assist; one that takes far
+     * longer than it should has lost its processor */
+    uint64_t cpu_ns = lull__min(lull__os_now_ns() - since_ns, OVERRUN * quantum_ns);
     lull__emit(&heap->events, assist, t->number, cpu_ns);
     merge_assist(heap, m, cpu_ns);
     lull__delay(heap, LULL__DELAY_ASSIST_END);

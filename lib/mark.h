@@ -77,10 +77,10 @@ void lull__mark_range(struct lull__marker *m, const void *start, const void *end
  * the assists of threads that allocate. */
 void lull__mark_drain(lull_heap *heap, uint32_t markers);
 
-/* A mutator's part in a drain: takes published work, marks until it is late (CLOCK_MONOTONIC),
- * publishes what is left. False: there was none, or no memory for the thread's marker. Inside the
- * library. */
-bool lull__mark_assist(lull_thread *t, uint64_t until_ns);
+/* A mutator's part in a drain, begun at since_ns (CLOCK_MONOTONIC): takes published work, marks for
+ * a quantum, publishes what is left. False: there was none, or no memory for the thread's marker.
+ * Inside the library. */
+bool lull__mark_assist(lull_thread *t, uint64_t since_ns, uint64_t quantum_ns);
 void lull__mark_assist_finish(lull_thread *t);
 
 /* Objects marked since marking began, by markers and assists; between drains. */

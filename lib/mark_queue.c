@@ -113,14 +113,24 @@ void lull__queue_begin(struct lull__mark_queue *queue, uint32_t markers)
     pthread_mutex_unlock(&queue->lock);
 }
 
-/* Under lock: everyone who sleeps in lull__queue_wait looks again. Mostly nobody does, and a call of
- * the system would be the longer part of an assist. */
-static void wake(struct lull__mark_queue *queue, int count)
+/* Under lock: something has changed. Whether somebody sleeps until then: mostly nobody does, and a
+ * call of the system would be the longer part of an assist. */
+static bool change(struct lull__mark_queue *queue)
 {
     /* release: pairs with the acquire before the sleep; a change is not slept through */
     atomic_fetch_add_explicit(&queue->wake, 1, memory_order_release);
-    if (queue->sleepers != 0) {
-        lull__os_futex_wake(&queue->wake, count);
+    return queue->sleepers != 0;
+}
+
+/* After a change: one who sleeps looks again. He may take the processor at once, and wants the
+ * lock: so it is given back first. */
+static void unlock_and_wake(struct lull__mark_queue *queue)
+{
+    bool asleep = change(queue);
+
+    pthread_mutex_unlock(&queue->lock);
+    if (asleep) {
+        lull__os_futex_wake(&queue->wake, 1);
     }
 }
 
@@ -137,8 +147,7 @@ void lull__queue_publish(struct lull__mark_queue *queue, struct lull__chunk *chu
     lull__delay(heap_of(queue), LULL__DELAY_QUEUE_PUBLISH);
     pthread_mutex_lock(&queue->lock);
     put_full(queue, chunk);
-    wake(queue, 1);
-    pthread_mutex_unlock(&queue->lock);
+    unlock_and_wake(queue);
 }
 
 bool lull__queue_add(struct lull__mark_queue *queue, uintptr_t word)
@@ -152,12 +161,13 @@ bool lull__queue_add(struct lull__mark_queue *queue, uintptr_t word)
             put_full(queue, chunk);
         }
     }
-    if (chunk != NULL) {
-        chunk->word[chunk->count++] = word;
-        wake(queue, 1);
+    if (chunk == NULL) {
+        pthread_mutex_unlock(&queue->lock);
+        return false;
     }
-    pthread_mutex_unlock(&queue->lock);
-    return chunk != NULL;
+    chunk->word[chunk->count++] = word;
+    unlock_and_wake(queue);
+    return true;
 }
 
 /* Under lock. */
@@ -180,7 +190,9 @@ static bool over(struct lull__mark_queue *queue)
         return false;
     }
     queue->done = 1;
-    wake(queue, INT32_MAX);
+    if (change(queue)) {
+        lull__os_futex_wake(&queue->wake, INT32_MAX);
+    }
     return true;
 }
 
@@ -197,8 +209,7 @@ void lull__queue_assist_end(struct lull__mark_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->assisting--;
-    wake(queue, 1); /* who waits may find the drain over, or what the assist gave back */
-    pthread_mutex_unlock(&queue->lock);
+    unlock_and_wake(queue); /* who waits may find the drain over, or what the assist gave back */
 }
 
 void lull__queue_discard(struct lull__mark_queue *queue)

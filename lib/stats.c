@@ -136,8 +136,9 @@ const char *lull_pause_kind_name(lull_pause_kind kind)
 {
     static const char *const names[LULL_PAUSE_KINDS] = {
         [LULL_PAUSE_STOP] = "stop",     [LULL_PAUSE_HANDSHAKE] = "handshake",
-        [LULL_PAUSE_ASSIST] = "assist", [LULL_PAUSE_SWEEP] = "sweep",
-        [LULL_PAUSE_REFILL] = "refill", [LULL_PAUSE_FAULT] = "fault",
+        [LULL_PAUSE_ASSIST] = "assist", [LULL_PAUSE_STALL] = "stall",
+        [LULL_PAUSE_SWEEP] = "sweep",   [LULL_PAUSE_REFILL] = "refill",
+        [LULL_PAUSE_FAULT] = "fault",
     };
 
     return (unsigned)kind < LULL_PAUSE_KINDS ? names[kind] : NULL;

@@ -17,6 +17,8 @@ typedef enum lull_pause_kind {
     LULL_PAUSE_HANDSHAKE, /* work done for the collector at a safepoint, the program going on;
                              asking for a cycle, too */
     LULL_PAUSE_ASSIST,    /* marking done by an allocating thread */
+    LULL_PAUSE_STALL,     /* an allocating thread found nothing to mark, the heap past its goal: it
+                             left its processor to the collector */
     LULL_PAUSE_SWEEP,     /* sweeping done by an allocating thread */
     LULL_PAUSE_REFILL,    /* taking new memory: locks, search, clearing a large object */
     LULL_PAUSE_FAULT,     /* touching a page of a small object that is fresh from the system */
