@@ -128,6 +128,10 @@ static bool is_foreign(struct lull__audited *pool, char *object,
     } else if (here && pool->type != NULL && lull__walk_type(pool->heap, base) != NULL &&
                lull__walk_type(pool->heap, base) != pool->type) {
         lull__finding_add(finding, "the pool's objects are of type %.64s", pool->type->name);
+    } else if (here && pool->type != NULL && /* of a leaf no more is known */
+               lull__slot_bytes(pool->heap, &slot) < pool->type->size) {
+        lull__finding_add(finding, "it is of %zu bytes, and type %.64s of %zu",
+                          lull__slot_bytes(pool->heap, &slot), pool->type->name, pool->type->size);
     } else {
         return false;
     }

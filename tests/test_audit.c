@@ -780,6 +780,20 @@ START_TEST(an_object_of_another_type_is_found)
 }
 END_TEST
 
+/* Of a leaf nobody knows the type, but how large it is. */
+START_TEST(an_object_that_is_too_small_is_found)
+{
+    begin(_i);
+    void *leaf = lull_alloc_leaf(self, 1);
+    put(leaf);
+    only(LULL_POOL_FOREIGN_PUT, (uintptr_t)leaf);
+    ck_assert(says("it is of 16 bytes, and type struct item of %zu", sizeof(struct item)));
+    put(lull_alloc(self, item_type));
+    nothing_was_seen();
+    end();
+}
+END_TEST
+
 /* ---- write after put, stale data ---- */
 
 /* _i: the mode, and who notices. */
@@ -1454,6 +1468,7 @@ int main(void)
     tcase_add_loop_test(all, a_put_into_another_pool_is_found, 0, ALL);
     tcase_add_loop_test(all, what_is_no_object_is_found, 0, ALL);
     tcase_add_loop_test(all, an_object_of_another_heap_is_found, 0, ALL);
+    tcase_add_loop_test(all, an_object_that_is_too_small_is_found, 0, ALL);
     tcase_add_loop_test(all, an_object_of_another_type_is_found, 0, ALL);
     tcase_add_loop_test(all, a_write_after_put_is_found, 0, 4 * ALL);
     tcase_add_loop_test(all, a_store_after_put_is_found, 0, ALL);
