@@ -1,13 +1,11 @@
-/* micro_pool_threads.c -- a pool among threads: objects that one thread takes and another puts back;
- * and bursts of many threads on few processors, where what counts is the longest call, and how much
- * the pool keeps of what was ever needed.
+/* micro_pool_threads.c -- a pool among many threads on few processors, in bursts: what counts is the
+ * longest call, and how much the pool keeps of what was ever needed.
  *
  * A call may take long because the machine has no processor for its thread. So each thread times as
  * often how long nothing takes, and that stands beside. */
 #include <lull.h>
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +13,6 @@
 #include <time.h>
 
 #define OBJECT_BYTES 1024
-#define PASSED 2000000u /* objects that go from one thread to another */
-#define BATCH 256u
-#define BATCHES 8u /* on the way at most */
 #define THREADS 64
 #define BURSTS 200
 #define BURST 100u
@@ -47,119 +42,6 @@ static lull_thread *attach(void)
         failed("lull_attach");
     }
     return t;
-}
-
-/* ---- from one thread to another ---- */
-
-/* Batches, so that what is measured is the pool and not how threads wait for each other. */
-static struct {
-    void *object[BATCHES][BATCH];
-    sem_t empty, full;
-    void *(*get)(lull_thread *t);
-    void (*put)(lull_thread *t, void *object);
-} way;
-
-static void *pool_get(lull_thread *t)
-{
-    return lull_pool_get(t, pool);
-}
-
-static void pool_put(lull_thread *t, void *object)
-{
-    lull_pool_put(t, pool, object);
-}
-
-static void *malloc_get(lull_thread *t)
-{
-    (void)t;
-    return malloc(OBJECT_BYTES);
-}
-
-static void malloc_put(lull_thread *t, void *object)
-{
-    (void)t;
-    free(object);
-}
-
-/* The way alone: what semaphores and threads cost. */
-static char nothing[BATCHES * BATCH * OBJECT_BYTES];
-
-static void *nothing_get(lull_thread *t)
-{
-    static unsigned next;
-
-    (void)t;
-    return nothing + (size_t)(next++ % (BATCHES * BATCH)) * OBJECT_BYTES;
-}
-
-static void nothing_put(lull_thread *t, void *object)
-{
-    (void)t;
-    (void)object;
-}
-
-static void wait_for(lull_thread *t, sem_t *semaphore)
-{
-    lull_blocking_begin(t);
-    while (sem_wait(semaphore) != 0) { /* a signal */
-    }
-    lull_blocking_end(t);
-}
-
-static void *produce(void *arg)
-{
-    lull_thread *t = attach();
-
-    for (unsigned i = 0; i < PASSED / BATCH; i++) {
-        void **batch = way.object[i % BATCHES];
-
-        wait_for(t, &way.empty);
-        for (unsigned k = 0; k < BATCH; k++) {
-            batch[k] = way.get(t);
-            if (batch[k] == NULL) {
-                failed("taking an object");
-            }
-            *(char *)batch[k] = (char)k;
-        }
-        sem_post(&way.full);
-    }
-    lull_detach(t);
-    return arg;
-}
-
-static void *consume(void *arg)
-{
-    lull_thread *t = attach();
-
-    for (unsigned i = 0; i < PASSED / BATCH; i++) {
-        void **batch = way.object[i % BATCHES];
-
-        wait_for(t, &way.full);
-        for (unsigned k = 0; k < BATCH; k++) {
-            way.put(t, batch[k]);
-            batch[k] = NULL;
-        }
-        sem_post(&way.empty);
-    }
-    lull_detach(t);
-    return arg;
-}
-
-/* ns of CPU an object, of both threads. */
-static double pass(void *(*get)(lull_thread *), void (*put)(lull_thread *, void *))
-{
-    pthread_t thread[2];
-
-    way.get = get;
-    way.put = put;
-    sem_init(&way.empty, 0, BATCHES);
-    sem_init(&way.full, 0, 0);
-    uint64_t start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-    pthread_create(&thread[0], NULL, produce, NULL);
-    pthread_create(&thread[1], NULL, consume, NULL);
-    pthread_join(thread[0], NULL);
-    pthread_join(thread[1], NULL);
-    return (double)(now_ns(CLOCK_PROCESS_CPUTIME_ID) - start_ns) / PASSED;
 }
 
 /* ---- bursts ---- */
@@ -260,27 +142,13 @@ static lull_pool *new_pool(void)
     return made;
 }
 
-static void print_passing(void)
-{
-    lull_roots_add(heap, way.object, sizeof way.object);
-    double by_pool = pass(pool_get, pool_put);
-    double by_malloc = pass(malloc_get, malloc_put);
-
-    double by_nothing = pass(nothing_get, nothing_put);
-
-    printf("From one thread to another, %u at a time: ns of CPU an object, both threads\n", BATCH);
-    printf("  %-28s %6.1f  %5.2f\n", "lull, pool", by_pool, 1.0);
-    printf("  %-28s %6.1f  %5.2f\n", "the way alone", by_nothing, by_nothing / by_pool);
-    printf("  %-28s %6.1f  %5.2f\n", "malloc and free", by_malloc, by_malloc / by_pool);
-}
-
 static void print_bursts(void)
 {
     struct times times = all_bursts();
     lull_pool_stats stats;
 
     lull_pool_stats_read(pool, &stats);
-    printf("\nBursts of %u objects, %d threads, %d times\n", BURST, THREADS, BURSTS);
+    printf("Bursts of %u objects, %d threads, %d times\n", BURST, THREADS, BURSTS);
     printf("  %-28s %8.1f us; over 50 us: %llu of %llu\n", "longest get or put",
            (double)times.longest_ns / 1e3, (unsigned long long)times.over,
            2ull * BURST * THREADS * BURSTS);
@@ -303,9 +171,6 @@ int main(int argc, char **argv)
     if (lull_heap_create(NULL, &heap) != LULL_OK) {
         failed("lull_heap_create");
     }
-    pool = new_pool();
-    print_passing();
-    lull_pool_destroy(pool);
     pool = new_pool();
     print_bursts();
     lull_heap_destroy(heap);

@@ -54,6 +54,8 @@
     X(DETACH, "a thread stands to leave; what it shaded is its own still")                        \
     X(POOL_TAKE, "objects left a depot; their thread's magazine has no count of them")            \
     X(POOL_GIVE, "objects left a magazine; no depot has them")                                    \
+    X(POOL_ASK, "a get found nothing, which others know; nothing is made")                        \
+    X(POOL_REST, "a thread that will block knows a pool; nothing is taken out of its magazine")     \
     X(POOL_STEAL, "a blocked thread's magazine is in hand; nothing is taken out of it")            \
     X(POOL_SWITCH, "a pool has other magazines; no thread can find them")                         \
     X(POOL_BURY, "objects are dying; destroy has not run")                                        \

@@ -50,7 +50,7 @@ static bool map_chunk(struct lull__magazine_store *store)
     chunk->next = store->chunks;
     chunk->bytes = CHUNK_BYTES;
     store->chunks = chunk;
-    store->next = (char *)(chunk + 1);
+    store->next = (char *)chunk + lull__round_up(sizeof *chunk, LULL__CACHE_LINE);
     store->end = (char *)chunk + CHUNK_BYTES;
     store->bytes += CHUNK_BYTES;
     return true;
@@ -109,7 +109,7 @@ static bool lock_store(struct lull__magazine_store *store, bool wait)
 
 void lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait)
 {
-    size_t wanted = (n + LULL_MAGAZINE_SLOTS - 1) / LULL_MAGAZINE_SLOTS;
+    size_t wanted = (n + LULL__DEPOT_SLOTS - 1) / LULL__DEPOT_SLOTS;
     size_t have = 0;
 
     for (const struct lull__magazine *m = depot->spare; m != NULL && have < wanted; m = m->next) {
@@ -153,7 +153,7 @@ static struct lull__magazine *open_top(struct lull__depot *depot, struct lull__s
 {
     struct lull__magazine *top = stack->top;
 
-    if (top != NULL && top->count < LULL_MAGAZINE_SLOTS) {
+    if (top != NULL && top->count < LULL__DEPOT_SLOTS) {
         return top;
     }
     top = take_empty(depot);
@@ -267,7 +267,7 @@ size_t lull__depot_push(struct lull__depot *depot, const uintptr_t *object, size
     size_t done = 0;
 
     while (done < n && (top = open_top(depot, stack)) != NULL) {
-        size_t step = lull__min(n - done, LULL_MAGAZINE_SLOTS - top->count);
+        size_t step = lull__min(n - done, LULL__DEPOT_SLOTS - top->count);
         memcpy(top->object + top->count, object + done, step * sizeof *object);
         top->count += step;
         done += step;

@@ -8,12 +8,17 @@
 
 #include "heap.h"
 
+/* A magazine is 1 KiB, whole lines: where another thread wrote the words, those of an exchange come
+ * all at once. */
+#define LULL__DEPOT_SLOTS 126
+
 /* A magazine of a depot; never empty in a stack. */
 struct lull__magazine {
     struct lull__magazine *next; /* below it */
     size_t count;
-    uintptr_t object[LULL_MAGAZINE_SLOTS];
+    uintptr_t object[LULL__DEPOT_SLOTS];
 };
+_Static_assert(sizeof(struct lull__magazine) % LULL__CACHE_LINE == 0, "whole lines");
 
 /* Magazines, the objects pushed last at the top. All below the top are full, but for the seams
  * where one was cut. */

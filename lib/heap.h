@@ -337,6 +337,8 @@ struct lull_thread {
     uint32_t pools_on;       /* it is among them, and its magazines are its own */
     uint32_t pool_recent;    /* 1 + index of the magazines its slow paths were in last; 0: none since
                                 it last blocked */
+    _Atomic uint32_t pool_resting; /* 1 + index of the magazines that it is emptying before it
+                                      blocks; 0: none */
     _Atomic uint64_t pools_seen; /* heap->pools_retired when it last emptied retired magazines */
 };
 
@@ -551,7 +553,7 @@ struct lull__collector {
 
 /* ---- the heap ---- */
 
-#define LULL__DELAYS_MOST 48
+#define LULL__DELAYS_MOST 64
 
 struct lull_heap {
     uint64_t magic; /* LULL__HEAP_MAGIC while it lives */
@@ -630,6 +632,8 @@ struct lull_heap {
     /* pools */
     pthread_mutex_t pools_lock;
     lull_pool *pools[LULL__POOLS_MAX];     /* by index, retired ones too; under pools_lock */
+    _Atomic(lull_pool *) pools_open[LULL__POOLS_MAX]; /* by index, without those that are being
+                                              destroyed; written under pools_lock */
     uint64_t retired_at[LULL__POOLS_MAX];  /* pools_retired when the index was; 0: it is not retired;
                                               under pools_lock */
     _Atomic uint64_t pools_retired;        /* indices ever retired; grows under pools_lock */

@@ -109,6 +109,7 @@ static void *get(lull_thread *t, struct lull_pool *pool, struct lull_magazines *
     if (lull__pool_refill(t, pool, m) || lull__pool_steal(t, pool, m)) {
         return pop_one(t, m);
     }
+    lull__pool_ask(t, pool);
     return miss(t, pool, m);
 }
 
@@ -222,6 +223,11 @@ static void push_one(lull_thread *t, struct lull_pool *pool, struct lull_magazin
     size_t count = lull__magazine_count(t, m);
     bool checked = atomic_load_explicit(&pool->checked, memory_order_relaxed);
 
+    if (lull__pool_unit_bytes(pool) == 0 &&
+        atomic_load_explicit(&pool->one_bytes, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&pool->one_bytes, lull__pool_object_bytes(pool, object),
+                              memory_order_relaxed);
+    }
     m->object[count] = (uintptr_t)object;
     lull__magazine_set_count(t, m, count + 1);
     m->limit = checked ? 0 : (uint16_t)(lull__magazine_bottom(t, m) + m->room);

@@ -79,9 +79,14 @@ struct lull_pool {
     _Atomic uint64_t high_water;
     _Atomic uint64_t aged_ns; /* when it last aged for prune_age_ns */
 
+    _Atomic uint32_t asked LULL__ALIGNED(LULL__CACHE_LINE); /* a get found nothing since the last
+                                                               cycle: see lull__pool_ask; a hint */
+
     /* what the depot keeps, all shards together; relaxed: a bound is kept by adding first */
     _Atomic size_t kept LULL__ALIGNED(LULL__CACHE_LINE);
     _Atomic size_t kept_bytes; /* where objects differ in size */
+    _Atomic size_t one_bytes;  /* then, what one held that was put; 0: none was measured. A guess at
+                                  what threads keep, while the depot has nothing */
     _Atomic int64_t away;      /* objects out, or in threads' magazines */
 
     /* under pools_lock */
@@ -203,9 +208,17 @@ void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_
  * there is doomed. The caller has pools_lock. */
 void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
 
-/* The depot gets half of a full magazine; or, where others are there, the magazine more room. False:
+/* The depot gets what a full magazine has too much; or, where others are there, the magazine more room. False:
  * it has none. */
 bool lull__pool_make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
+
+/* From here on no thread that blocks comes to the pool, and none is there; the caller will destroy
+ * it. */
+void lull__pool_close(lull_thread *t, struct lull_pool *pool);
+
+/* A get found nothing. Others may have what it wants: they keep less from their next exchanges on,
+ * until a cycle begins. */
+void lull__pool_ask(lull_thread *t, struct lull_pool *pool);
 
 /* One object goes to the depot without a stay in the magazine. */
 void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
@@ -274,7 +287,7 @@ void lull__pool_thread_init(lull_thread *t);
 void lull__pool_thread_finish(lull_thread *t);
 
 /* Before the thread blocks, for who knows how long: what it keeps of the pool whose slow paths it was
- * in last, beyond a few objects, goes to the depot, where others find it. Waits for nobody. */
+ * in last goes to the depot, where others find it. Waits for nobody. */
 void lull__pool_thread_rest(lull_thread *t);
 
 /* At the start of a cycle: what lay idle in the depots through the last cycle becomes the victim

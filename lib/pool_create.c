@@ -242,7 +242,7 @@ static void clear_magazines(lull_heap *heap, struct lull_pool *pool, uint32_t in
         __atomic_store_n(&m->now.counts, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&m->most, 0, __ATOMIC_RELAXED);
         m->limit = m->room = 0;
-        m->refill = 0;
+        m->refill = m->streak = 0;
         m->misses = m->hits_depot = m->hits_steal = m->hits_victim = 0;
         m->received = 0;
     }
@@ -277,6 +277,8 @@ static void give_index(struct lull_pool *pool, uint32_t index)
                           memory_order_relaxed);
     heap->pools[index] = pool;
     pool->index = index;
+    /* release: pairs with the load in lull__pool_thread_rest; the pool is whole */
+    atomic_store_explicit(&heap->pools_open[index], pool, memory_order_release);
     lull__delay(heap, LULL__DELAY_POOL_SWITCH);
     /* release: pairs with the acquire in pool.c's magazine_of */
     __atomic_store_n(&pool->head.offset,
@@ -434,6 +436,7 @@ int lull_pool_destroy(lull_pool *pool)
     }
     lull_heap *heap = pool->heap;
     lull_thread *t = lull_self(heap);
+    lull__pool_close(t, pool);
     lull__pool_lock(t, &heap->pools_lock);
     pool->ending = true;
     if (lull__outside_wanted(pool)) {
@@ -457,7 +460,7 @@ const char *lull_pool_name(const lull_pool *pool)
 
 static size_t own_room(size_t max_idle)
 {
-    return lull__min(max_idle, LULL__POOL_ROOM);
+    return lull__min(max_idle, LULL_MAGAZINE_MOST);
 }
 
 /* Whether threads must learn of new bounds before their next get or put. */

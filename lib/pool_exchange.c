@@ -6,8 +6,14 @@
  * the room of the thread's magazine doubles, up to LULL_MAGAZINE_MOST; beyond that the object is
  * dropped. (Bonwick & Adams enlarge all magazines of a cache at once, and wait for the lock.)
  *
- * A thread that blocks gives what it keeps of the pool that it used last to the depot, but for a few
- * objects: many threads that sleep would else keep more than all others need.
+ * Where a get finds nothing it *asks*, and makes an object: until the next cycle all threads keep half
+ * as much, and give all of it when that is full. So what a running thread keeps comes to others at its
+ * next exchange, though nobody may touch its magazine. A thread that only gets, or only puts, moves
+ * more at a time, up to a fourth of what it moved so far, since what an exchange costs is the way
+ * of lines between processors, for few objects as for many.
+ *
+ * A thread that blocks gives what it keeps of the pool that it used last to the depot: many threads
+ * that sleep would else keep more than all others need.
  *
  * .inv.pool.moves: beside a cycle, what moves from a thread to the depot is shaded: the depot was
  *   scanned when marking began, and a round may have seen another thread, which takes it there,
@@ -26,7 +32,7 @@
 #include "thread.h"
 
 #define TAKE_AGAIN 16 /* times that a get tries again where others have the locks */
-#define RESTING 4     /* objects that a thread keeps when it blocks */
+#define PREFETCHED 32 /* objects, whose first lines an exchange has come */
 #define OLD_CYCLES 2  /* an object made so long ago is old */
 
 /* ---- counts and locks ---- */
@@ -111,12 +117,64 @@ static struct lull__pool_shard *any_shard(const lull_thread *t, struct lull_pool
 
 /* ---- magazines ---- */
 
-static void set_room(struct lull_pool *pool, struct lull_magazines *m, size_t room)
+static bool is_asked(const struct lull_pool *pool)
+{
+    return atomic_load_explicit(&pool->asked, memory_order_relaxed) != 0;
+}
+
+void lull__pool_ask(lull_thread *t, struct lull_pool *pool)
+{
+    if (!is_asked(pool)) { /* else the line would be written, which all read */
+        atomic_store_explicit(&pool->asked, 1, memory_order_relaxed);
+    }
+    lull__delay(t->heap, LULL__DELAY_POOL_ASK);
+}
+
+/* What a thread may keep while nobody is in the way: less where others had to make objects; more where
+ * it goes one way, unless the program bounds what is kept. */
+static size_t usual_room(const struct lull_pool *pool, const struct lull_magazines *m)
+{
+    size_t usual = is_asked(pool) ? LULL__POOL_ROOM / 2 : LULL__POOL_ROOM;
+    size_t most = atomic_load_explicit(&pool->bounds.max_idle, memory_order_relaxed);
+
+    return most == SIZE_MAX ? lull__max(usual, m->streak / 4u) : usual;
+}
+
+static size_t within_bounds(const struct lull_pool *pool, size_t room)
 {
     size_t most = atomic_load_explicit(&pool->bounds.max_idle, memory_order_relaxed);
 
-    m->room = (uint16_t)lull__min(room, lull__min(most, LULL_MAGAZINE_MOST));
+    return lull__min(room, lull__min(most, LULL_MAGAZINE_MOST));
+}
+
+static void set_room(const struct lull_pool *pool, struct lull_magazines *m, size_t room)
+{
+    m->room = (uint16_t)within_bounds(pool, room);
     m->most = (uint16_t)lull__max(m->most, m->room);
+}
+
+/* An exchange: n objects go one way, `out` of the magazine or into it. `others` counts what the thread
+ * did the other way. */
+static void note_way(struct lull_magazines *m, bool out, uint32_t others, size_t n)
+{
+    bool again = m->outward == out && m->others == others;
+
+    m->streak = (uint16_t)lull__min((again ? m->streak : 0) + n, 4 * LULL_MAGAZINE_MOST);
+    m->outward = out;
+    m->others = others;
+}
+
+static uint32_t gets_so_far(const struct lull_magazines *m)
+{
+    return (uint32_t)((m->now.counts >> 16) + m->misses);
+}
+
+/* .inv.pool.counts */
+static uint32_t puts_so_far(const lull_thread *t, const struct lull_magazines *m)
+{
+    uint64_t hits = (m->now.counts >> 16) + m->hits_depot + m->hits_steal + m->hits_victim;
+
+    return (uint32_t)(lull__magazine_count(t, m) + hits - (uint64_t)m->received);
 }
 
 void lull__pool_open_magazine(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
@@ -125,7 +183,7 @@ void lull__pool_open_magazine(lull_thread *t, struct lull_pool *pool, struct lul
     if (pool->audited.on) {
         m->most = 1; /* on the way from the depot to the program */
     } else if (m->room == 0) {
-        set_room(pool, m, LULL__POOL_ROOM);
+        set_room(pool, m, usual_room(pool, m));
         lull__magazine_set_count(t, m, lull__magazine_count(t, m));
     }
 }
@@ -315,12 +373,14 @@ void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazi
     }
     if (m->room != 0) { /* else perhaps a page never touched */
         m->refill = 0;
+        m->streak = 0;
         m->room = 0;
         m->limit = 0;
     }
 }
 
-bool lull__pool_make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+/* Gives the lowest n objects of a magazine to the depot; false: others are at all of it. */
+static bool give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, size_t n)
 {
     struct lull__batch batch;
 
@@ -328,17 +388,29 @@ bool lull__pool_make_room(lull_thread *t, struct lull_pool *pool, struct lull_ma
     lull__enter(t);
     struct lull__pool_shard *shard = any_shard(t, pool);
     if (shard != NULL) {
-        size_t n = lull__min(lull__magazine_half(m), lull__magazine_count(t, m));
         lull__pool_take_out(t, pool, m, batch.object, n);
         batch.count = n;
         lull__delay(t->heap, LULL__DELAY_POOL_GIVE);
         lull__pool_place(t, pool, shard, &batch, false);
         pthread_mutex_unlock(&shard->lock);
-    } else {
-        set_room(pool, m, 2 * (size_t)m->room);
     }
     lull__leave(t);
     lull__outside_bury(pool, t, batch.object, batch.count);
+    return shard != NULL;
+}
+
+bool lull__pool_make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
+{
+    size_t keep = is_asked(pool) ? 0 : lull__min(lull__magazine_half(m), LULL__POOL_ROOM / 2);
+    size_t n = lull__magazine_count(t, m) - keep;
+    uint32_t gets = gets_so_far(m);
+
+    if (give(t, pool, m, n)) {
+        note_way(m, true, gets, n);
+        set_room(pool, m, usual_room(pool, m));
+    } else {
+        set_room(pool, m, 2 * (size_t)m->room);
+    }
     return lull__magazine_count(t, m) < m->room;
 }
 
@@ -359,33 +431,9 @@ void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull
     lull__outside_bury(pool, t, batch.object, batch.count);
 }
 
-/* The pool of index `i` gets what its thread keeps beyond a few objects, if nobody is in the way. The
- * caller has pools_lock: so the pool lives. */
-static void rest_from(lull_thread *t, uint32_t i)
-{
-    struct lull_pool *pool = t->heap->pools[i];
-    struct lull_magazines *m = lull__magazines_of(t, i);
-    size_t count = lull__magazine_count(t, m);
-    struct lull__batch batch;
-
-    if (pool == NULL || pool->index != i || pool->audited.on || count <= RESTING ||
-        pthread_mutex_trylock(&pool->lock) != 0) {
-        return;
-    }
-    struct lull__pool_shard *shard = any_shard(t, pool);
-    if (shard != NULL) {
-        size_t n = count - RESTING;
-        m->refill = (uint16_t)lull__min(n, lull__magazine_half(m)); /* as much when it goes on */
-        lull__pool_take_out(t, pool, m, batch.object, n);
-        batch.count = n;
-        lull__delay(t->heap, LULL__DELAY_POOL_GIVE);
-        lull__pool_place(t, pool, shard, &batch, false);
-        pthread_mutex_unlock(&shard->lock);
-        lull__pool_doom_words(pool, batch.object, batch.count);
-    }
-    pthread_mutex_unlock(&pool->lock);
-}
-
+/* The thread has no lock that keeps the pool alive, since another could lose its processor with one,
+ * for milliseconds in which all that block would keep what they have. Instead it says which pool it is
+ * at, and who destroys a pool closes it, then waits for those that are at it. */
 void lull__pool_thread_rest(lull_thread *t)
 {
     uint32_t recent = t->pool_recent;
@@ -394,12 +442,52 @@ void lull__pool_thread_rest(lull_thread *t)
         return;
     }
     t->pool_recent = 0;
-    lull__enter(t);
-    if (pthread_mutex_trylock(&t->heap->pools_lock) == 0) {
-        rest_from(t, recent - 1);
-        pthread_mutex_unlock(&t->heap->pools_lock);
+    /* seq_cst, both: pairs with those of lull__pool_close; it sees this, or this that it is closed */
+    atomic_store_explicit(&t->pool_resting, recent, memory_order_seq_cst);
+    struct lull_pool *pool =
+        atomic_load_explicit(&t->heap->pools_open[recent - 1], memory_order_seq_cst);
+    struct lull_magazines *m = lull__magazines_of(t, recent - 1);
+    size_t count = lull__magazine_count(t, m);
+    lull__delay(t->heap, LULL__DELAY_POOL_REST);
+    if (pool != NULL && !pool->audited.on && count != 0 && give(t, pool, m, count)) {
+        m->refill =
+            (uint16_t)lull__min(count, lull__magazine_half(m)); /* as much when it goes on */
     }
-    lull__leave(t);
+    /* release: it is through with the pool; pairs with the acquire in lull__pool_close */
+    atomic_store_explicit(&t->pool_resting, 0, memory_order_release);
+}
+
+static bool is_used_to_rest(struct lull_pool *pool)
+{
+    bool used = false;
+
+    for (lull_thread *t = pool->heap->pool_threads; t != NULL; t = t->pools_next) {
+        uint32_t at = atomic_load_explicit(&t->pool_resting, memory_order_seq_cst);
+        used |= at != 0 && pool->heap->pools[at - 1] == pool;
+    }
+    return used;
+}
+
+void lull__pool_close(lull_thread *t, struct lull_pool *pool)
+{
+    lull_heap *heap = pool->heap;
+    bool used = true;
+
+    lull__pool_lock(t, &heap->pools_lock);
+    for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
+        if (heap->pools[i] == pool) {
+            atomic_store_explicit(&heap->pools_open[i], NULL, memory_order_seq_cst);
+        }
+    }
+    lull__pool_unlock(t, &heap->pools_lock);
+    while (used) {
+        lull__pool_lock(t, &heap->pools_lock);
+        used = is_used_to_rest(pool);
+        lull__pool_unlock(t, &heap->pools_lock);
+        if (used) {
+            sched_yield();
+        }
+    }
 }
 
 /* ---- out of the depot ---- */
@@ -465,6 +553,15 @@ static size_t take_once(lull_thread *t, struct lull_pool *pool, struct lull_maga
     return taken;
 }
 
+/* Has the first lines come of the objects that are handed out next, and that the program will write:
+ * another thread's cache may have them. */
+static void prefetch(const uintptr_t *object, size_t n)
+{
+    for (size_t i = n; i > 0 && n - i < PREFETCHED; i--) {
+        __builtin_prefetch((const void *)object[i - 1], 1);
+    }
+}
+
 /* Moves objects into the empty magazine of a thread. Others have a lock for as long as an exchange
  * takes, or, where the system took their processor, for milliseconds: to make objects meanwhile left
  * the pool with several times what was ever needed. */
@@ -484,7 +581,9 @@ static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_ma
     }
     lull__delay(t->heap, LULL__DELAY_POOL_TAKE);
     if (taken != 0) {
+        prefetch(m->object, taken);
         lull__magazine_set_count(t, m, taken);
+        m->most = (uint16_t)lull__max(m->most, taken);
         m->received += (int64_t)taken;
         lull__pool_come_away(pool, taken);
     }
@@ -494,13 +593,17 @@ static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_ma
 bool lull__pool_refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m)
 {
     size_t wanted = pool->audited.on ? 1 : lull__max(m->refill, 1);
+    uint32_t puts = puts_so_far(t, m);
 
     if (atomic_load_explicit(&pool->kept, memory_order_relaxed) == 0) {
         return false;
     }
-    m->refill = (uint16_t)lull__min(2 * wanted, lull__magazine_half(m));
     lull__enter(t);
     bool taken = take_anywhere(t, pool, m, wanted);
+    if (taken) {
+        note_way(m, false, puts, lull__magazine_count(t, m));
+    }
+    m->refill = (uint16_t)lull__min(2 * wanted, (within_bounds(pool, usual_room(pool, m)) + 1) / 2);
     lull__leave(t);
     return taken;
 }

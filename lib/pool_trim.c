@@ -189,7 +189,7 @@ static size_t shed_depot(struct lull_pool *pool, struct lull__depot *depot, size
     if (n == 0 || lull__depot_objects(depot) == 0) {
         return 0;
     }
-    lull__depot_reserve(depot, 2 * LULL_MAGAZINE_SLOTS, true); /* for two splits */
+    lull__depot_reserve(depot, 2 * LULL__DEPOT_SLOTS, true); /* for two splits */
     struct lull__chain chain = lull__depot_shed(depot, n);
     return drop(pool, &chain, why);
 }
@@ -342,6 +342,7 @@ static void trim_pool(struct lull_pool *pool)
     size_t idle = 0, aged = 0;
 
     take_interval(pool);
+    atomic_store_explicit(&pool->asked, 0, memory_order_relaxed);
     pthread_mutex_lock(&pool->lock);
     if (pool->lifetime == LULL_POOL_CACHE) {
         idle = age(pool, old, LULL_POOL_DROP_IDLE, true);

@@ -8,7 +8,7 @@
 #include "scarce.h"
 #include "support.h"
 
-#define SLOTS LULL_MAGAZINE_SLOTS
+#define SLOTS LULL__DEPOT_SLOTS
 #define MOST (40 * SLOTS) /* objects at once */
 
 static struct lull__magazine_store store;

@@ -97,7 +97,7 @@ static void *put_and_rest(void *arg)
 }
 
 /* Its first put was a slow call, as are those that exchange: it gives back what it keeps. */
-START_TEST(a_thread_that_blocks_gives_back_but_a_few)
+START_TEST(a_thread_that_blocks_gives_back)
 {
     static const size_t counts[] = {10, 40, 64, 65, 200};
 
@@ -108,13 +108,92 @@ START_TEST(a_thread_that_blocks_gives_back_but_a_few)
         uint64_t before = stats_of(pool).misses;
         pthread_t thread = start(put_and_rest, &n);
         wait_for(&thread_puts);
-        take(n - 4);
+        take(n);
         ck_assert_uint_eq(stats_of(pool).misses, before);
-        ck_assert_uint_eq(idle(), 4);
+        ck_assert_uint_eq(idle(), 0);
         join(&thread, 1);
-        take(4); /* left behind by the thread */
-        ck_assert_uint_eq(stats_of(pool).misses, before);
     }
+}
+END_TEST
+
+enum { KEEPING = 1, GIVING };
+
+static atomic_uint_fast64_t keeper;
+
+/* Keeps 60 objects; then, told to, puts until its magazine is full. */
+static void *keep_then_put(void *arg)
+{
+    lull_thread *t = lull_attach(heap, LULL_STACK_CONSERVATIVE);
+
+    for (size_t i = 0; i < 60; i++) {
+        lull_pool_put(t, pool, lull_alloc(t, item_type));
+    }
+    atomic_store(&keeper, KEEPING);
+    while (atomic_load(&keeper) != GIVING) {
+        sched_yield();
+    }
+    for (size_t i = 60; i <= 2 * SLOTS; i++) {
+        lull_pool_put(t, pool, lull_alloc(t, item_type));
+    }
+    atomic_store(&keeper, 0);
+    while (!atomic_load(&finish)) {
+        sched_yield();
+    }
+    lull_detach(t);
+    return arg;
+}
+
+/* A running thread that is asked gives all at its next exchange, where it gave half. _i: whether a
+ * get found nothing before. */
+START_TEST(who_is_asked_gives_all)
+{
+    atomic_store(&keeper, 0);
+    pthread_t thread = start(keep_then_put, NULL);
+    while (atomic_load(&keeper) != KEEPING) {
+        sched_yield();
+    }
+    uint64_t misses = stats_of(pool).misses;
+    if (_i == 1) {
+        take(1);
+        ck_assert_uint_eq(stats_of(pool).misses, ++misses);
+    }
+    atomic_store(&keeper, GIVING);
+    while (atomic_load(&keeper) != 0) {
+        sched_yield();
+    }
+    size_t given = _i == 1 ? 2 * SLOTS : SLOTS;
+    for (size_t i = 0; i < given; i++) {
+        table[1 + i] = items_get(self, pool);
+    }
+    ck_assert_uint_eq(stats_of(pool).misses, misses);
+    table[0] = items_get(self, pool);
+    ck_assert_uint_eq(stats_of(pool).misses, misses + 1);
+    join(&thread, 1);
+}
+END_TEST
+
+static size_t room(void)
+{
+    return lull__magazines_at(self, lull__magazines_offset(pool))->room;
+}
+
+/* Who only puts, or only gets, moves more at once, until it turns round. */
+START_TEST(who_goes_one_way_moves_more)
+{
+    size_t n = 2000;
+
+    lull_pool_put(self, pool, lull_alloc(self, item_type));
+    size_t usual = room();
+    for (size_t i = 1; i < n; i++) {
+        lull_pool_put(self, pool, lull_alloc(self, item_type));
+    }
+    ck_assert_uint_eq(room(), LULL_MAGAZINE_MOST);
+    take(n);
+    lull_pool_stats s = stats_of(pool);
+    ck_assert_uint_eq(s.misses, 0);
+    ck_assert_uint_lt(s.hits_depot + s.hits_steal, n / SLOTS - 10);
+    give(250); /* one exchange */
+    ck_assert_uint_eq(room(), usual);
 }
 END_TEST
 
@@ -439,12 +518,14 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_test(threads, a_thread_that_leaves_gives_back);
-    tcase_add_test(threads, a_thread_that_blocks_gives_back_but_a_few);
+    tcase_add_test(threads, a_thread_that_blocks_gives_back);
     tcase_add_test(threads, threads_share_a_pool);
     if (support_child_threads()) {
         tcase_add_test(threads, a_forked_child_has_the_pool);
     }
     if (!support_audited()) { /* these look into magazines, which an audit leaves empty */
+        tcase_add_loop_test(threads, who_is_asked_gives_all, 0, 2);
+        tcase_add_test(threads, who_goes_one_way_moves_more);
         tcase_add_test(threads, a_signal_finds_every_object);
         tcase_add_test(threads, a_signal_leaves_slots_alone);
         tcase_add_test(threads, a_forked_child_drops_what_a_signal_held);

@@ -141,7 +141,7 @@ LULL_API int lull_pool_resize(lull_pool *pool, size_t object_bytes);
  * the pool keeps in that part. */
 
 #define LULL_MAGAZINE_SLOTS 32 /* a thread keeps twice as many at most, */
-#define LULL_MAGAZINE_MOST 240 /* or up to so many while others are at the depot */
+#define LULL_MAGAZINE_MOST 232 /* or up to so many: others are at the depot, or it goes one way */
 
 /* The magazine of a thread and pool: the objects kept last are handed out first. Fixed, so that the
  * fast paths can be inline; read only for programs. Where an object lies is said in words from the
@@ -163,6 +163,10 @@ struct lull_magazines {
     uint64_t hits_victim;
     uintptr_t bottom; /* 0: what get finds below the last object */
     uintptr_t object[LULL_MAGAZINE_MOST];
+    uint16_t streak;  /* objects that exchanges moved one way, one after the other, */
+    uint16_t outward; /* out of here, or in, */
+    uint32_t others;  /* with so many calls for the other way before, all in all, modulo 2^32 */
+    uint64_t unused[7];
 };
 
 struct lull_pool_head {
@@ -290,7 +294,8 @@ typedef struct lull_pool_stats {
     uint64_t drops;                    /* objects that are the pool's no more */
     uint64_t dropped[LULL_POOL_DROPS]; /* of these, why */
     uint64_t idle;                     /* objects kept now */
-    uint64_t idle_bytes;               /* what they hold */
+    uint64_t idle_bytes;               /* what they hold; where sizes differ, estimated for objects
+                                          that other threads keep */
     uint64_t out;                      /* objects checked out now */
     uint64_t high_water;               /* most objects ever out or in threads' magazines at once */
     uint64_t last_gets;                /* between the last two collections; of those, hits: */
