@@ -60,6 +60,30 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
+struct measured {
+    uint64_t objects, bytes;
+};
+
+/* What the calling thread keeps in its magazines, if it is attached: nobody else may look at objects
+ * there, which their thread may just hand out. Under pools_lock. */
+static struct measured measure_own(const struct lull_pool *pool)
+{
+    const lull_thread *t = lull_self(pool->heap);
+    struct measured own = {0, 0};
+
+    for (uint32_t i = 0; t != NULL && t->pools_on && i < LULL__POOLS_MAX; i++) {
+        if (pool->heap->pools[i] == pool) {
+            const struct lull_magazines *m = lull__magazines_of((lull_thread *)t, i);
+            size_t count = lull__magazine_count(t, m);
+            for (size_t k = 0; k < count; k++) {
+                own.bytes += lull__pool_object_bytes(pool, (const void *)m->object[k]);
+            }
+            own.objects += count;
+        }
+    }
+    return own;
+}
+
 static void read_bytes(const struct lull_pool *pool, uint64_t in_magazines, lull_pool_stats *stats)
 {
     uint64_t unit = lull__pool_unit_bytes(pool);
@@ -68,9 +92,14 @@ static void read_bytes(const struct lull_pool *pool, uint64_t in_magazines, lull
 
     if (unit != 0) {
         stats->idle_bytes = stats->idle * unit;
-    } else { /* what threads keep is as large as the rest */
-        stats->idle_bytes = bytes + in_magazines * (bytes / (kept != 0 ? kept : 1));
+        return;
     }
+    struct measured own = measure_own(pool);
+    uint64_t known = kept + own.objects;
+    uint64_t one = known != 0 ? (bytes + own.bytes) / known
+                              : atomic_load_explicit(&pool->one_bytes, memory_order_relaxed);
+    /* what other threads keep is as large as the rest */
+    stats->idle_bytes = bytes + own.bytes + less(in_magazines, own.objects) * one;
 }
 
 /* Under pools_lock. */

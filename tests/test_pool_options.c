@@ -188,6 +188,57 @@ START_TEST(size_says_what_an_object_holds)
 }
 END_TEST
 
+static atomic_bool sizes_put, sizes_seen;
+
+static void *put_sizes(void *arg)
+{
+    lull_thread *t = lull_attach(heap, LULL_STACK_CONSERVATIVE);
+
+    for (size_t i = 0; i < 5; i++) {
+        struct item *item = lull_alloc(t, item_type);
+        item->number = 50;
+        lull_pool_put(t, arg, item);
+    }
+    atomic_store(&sizes_put, true);
+    while (!atomic_load(&sizes_seen)) {
+        lull_safepoint(t);
+        sched_yield();
+    }
+    lull_detach(t);
+    return NULL;
+}
+
+/* Objects in the reader's own magazine are measured; those in another thread's, which it may be
+ * handing out, count as one that was. */
+START_TEST(what_threads_keep_has_its_bytes)
+{
+    lull_pool *p = make_pool((lull_pool_options){.type = item_type, .size = size_of_item});
+    pthread_t thread;
+
+    atomic_store(&sizes_put, false);
+    atomic_store(&sizes_seen, false);
+    ck_assert_int_eq(pthread_create(&thread, NULL, put_sizes, p), 0);
+    while (!atomic_load(&sizes_put)) {
+        lull_safepoint(self);
+        sched_yield();
+    }
+    ck_assert_uint_eq(stats_of(p).idle, 5);
+    ck_assert_uint_eq(stats_of(p).idle_bytes, 5 * 50);
+    atomic_store(&sizes_seen, true);
+    lull_blocking_begin(self);
+    pthread_join(thread, NULL);
+    lull_blocking_end(self);
+    ck_assert_uint_eq(stats_of(p).idle_bytes, 5 * 50); /* in the depot */
+    for (size_t i = 0; i < 3; i++) {
+        table[i] = lull_alloc(self, item_type);
+        table[i]->number = (uint32_t)(1000 + i);
+        lull_pool_put(self, p, table[i]);
+        table[i] = NULL;
+    }
+    ck_assert_uint_eq(stats_of(p).idle_bytes, 5 * 50 + 3 * 1000 + 0 + 1 + 2);
+}
+END_TEST
+
 START_TEST(bounds_change_at_run_time)
 {
     lull_pool_bounds bounds, read;
@@ -735,6 +786,7 @@ int main(void)
     tcase_add_test(options, bytes_bound_what_is_kept);
     if (!support_audited()) { /* what is kept then is poison, of which `size` could make nothing */
         tcase_add_test(options, size_says_what_an_object_holds);
+        tcase_add_test(options, what_threads_keep_has_its_bytes);
     }
     tcase_add_test(options, bounds_change_at_run_time);
     tcase_add_test(options, zero_on_put);
