@@ -9,7 +9,16 @@
 #include "span.h"
 #include "thread.h"
 
-LULL__NO_SANITIZE static size_t clear_span(lull_heap *heap, struct lull__marker *m, struct lull__span *span)
+static bool is_lost(const lull_heap *heap, const struct lull__marker *m, uintptr_t word)
+{
+    struct lull__slot target = lull__resolve(heap, lull__address(heap, word));
+
+    return lull__mark_missed(m, &target);
+}
+
+/* Beside a thread that clears the slots that it is about to hand out. */
+LULL__NO_SANITIZE static size_t clear_span(lull_heap *heap, const struct lull__marker *m,
+                                           struct lull__span *span)
 {
     const uint8_t *states = lull__span_states(heap, span);
     char *start = lull__span_start(heap, span);
@@ -24,8 +33,7 @@ LULL__NO_SANITIZE static size_t clear_span(lull_heap *heap, struct lull__marker 
         /* relaxed: it is written once, by who makes it; exchanged, since that may be now, and what
          * was read before an old word of the slot */
         uintptr_t word = __atomic_load_n(&weak->target, __ATOMIC_RELAXED);
-        struct lull__slot target = lull__resolve(heap, lull__address(heap, word));
-        cleared += lull__mark_missed(m, &target) &&
+        cleared += is_lost(heap, m, word) &&
                    __atomic_compare_exchange_n(&weak->target, &word, 0, false, __ATOMIC_RELAXED,
                                                __ATOMIC_RELAXED);
     }
