@@ -27,6 +27,15 @@ double lab_field_gc_share(const lab_record *record)
                : (double)result->gc_cpu_ns / (double)result->cpu_ns;
 }
 
+double lab_field_gc_load(const lab_record *record)
+{
+    const lab_result *result = &record->result;
+
+    return result->gc_cpu_ns < 0 || result->wall_ns <= 0
+               ? LAB_UNKNOWN
+               : (double)result->gc_cpu_ns / (double)result->wall_ns;
+}
+
 double lab_field_throughput(const lab_record *record)
 {
     const lab_result *result = &record->result;

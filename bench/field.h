@@ -12,6 +12,7 @@ double lab_field_wall(const lab_record *record);
 double lab_field_cpu(const lab_record *record);
 double lab_field_gc_cpu(const lab_record *record);
 double lab_field_gc_share(const lab_record *record); /* the collector's part of the CPU, 0 to 1 */
+double lab_field_gc_load(const lab_record *record);  /* processors that it kept busy on average */
 /* Operations a second: of an open-loop workload its capacity, taken in a closed loop first. */
 double lab_field_throughput(const lab_record *record);
 double lab_field_cycles(const lab_record *record);

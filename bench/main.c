@@ -158,7 +158,7 @@ static void report(const lab_plan *plan, const lab_options *options, const lab_m
         return;
     }
     lab_report_run(plan, &style);
-    lab_report_limits(plan, &style);
+    lab_report_limits(plan, machine, &style);
     if (options->against != NULL) {
         lab_report_against(plan, options->against, &style);
     }

@@ -158,7 +158,7 @@ void lab_report_run(const lab_plan *plan, const lab_style *style)
     lab_table_free(table);
 }
 
-void lab_report_limits(const lab_plan *plan, const lab_style *style)
+void lab_report_limits(const lab_plan *plan, const lab_machine *machine, const lab_style *style)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const lab_case *one = &plan->cases[i];
@@ -166,8 +166,9 @@ void lab_report_limits(const lab_plan *plan, const lab_style *style)
         lab_spread live = lab_field_spread(plan, i, lab_field_live);
         lab_spread peak = lab_field_spread(plan, i, lab_field_peak);
         lab_spread share = lab_field_spread(plan, i, lab_field_gc_share);
+        lab_spread load = lab_field_spread(plan, i, lab_field_gc_load);
         char name[160], t1[LAB_FIGURE], t2[LAB_FIGURE], t3[LAB_FIGURE], t4[LAB_FIGURE];
-        char t5[LAB_FIGURE], text[640];
+        char t5[LAB_FIGURE], t6[LAB_FIGURE], text[640];
 
         if (limit == 0 || (one->backend_traits & LAB_HAS_LIMIT) == 0 || peak.count == 0 ||
             live.count == 0) {
@@ -176,11 +177,14 @@ void lab_report_limits(const lab_plan *plan, const lab_style *style)
         lab_case_name(one, name, sizeof name);
         snprintf(text, sizeof text,
                  "%s, mode %s: of a limit of %s, %s (%s) were alive at last; peak memory was %s "
-                 "(%.0f %%); the collector took %s of the CPU.",
+                 "(%.0f %%); the collector took %s of the CPU that the process used, %s of the "
+                 "machine.",
                  name, lab_case_mode(one), lab_format_bytes(t1, limit),
                  lab_format_bytes(t2, live.median), lab_format_share(t3, live.median / limit),
                  lab_format_bytes(t4, peak.greatest), peak.greatest / limit * 100,
-                 share.count == 0 ? "an unknown part" : lab_format_share(t5, share.median));
+                 share.count == 0 ? "an unknown part" : lab_format_share(t5, share.median),
+                 load.count == 0 ? "an unknown part"
+                                 : lab_format_share(t6, load.median / machine->cores));
         fputc('\n', style->out);
         lab_print_wrapped(style, 2, text);
     }

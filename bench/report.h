@@ -22,7 +22,7 @@ void lab_report_pools(const lab_plan *plan, const lab_style *style);
 void lab_report_against(const lab_plan *plan, const char *name, const lab_style *style);
 
 /* How near the runs with a limit came to it, and what that took: a sentence a case. */
-void lab_report_limits(const lab_plan *plan, const lab_style *style);
+void lab_report_limits(const lab_plan *plan, const lab_machine *machine, const lab_style *style);
 
 /* Minimum mutator utilisation of the runs of which it is known. */
 void lab_report_mmu(const lab_plan *plan, const lab_style *style);

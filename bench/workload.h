@@ -77,7 +77,7 @@ typedef struct lab_pool_row {
 } lab_pool_row;
 
 /* The kinds of pauses that lull tells apart, in its order: lull_pause_kind. */
-#define LAB_DELAYS 7
+#define LAB_DELAYS 8
 
 /* How many lengths of windows the utilisation is told for (bench/mmu.h). */
 #define LAB_WINDOWS 10

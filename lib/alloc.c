@@ -15,6 +15,7 @@
 #include "pause.h"
 #include "span.h"
 #include "thread.h"
+#include "throttle.h"
 #include "weak.h"
 
 #define TRIES 3 /* cycles before an allocation fails */
@@ -168,7 +169,9 @@ void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
     }
     if (t->owes_assist) {
         t->owes_assist = 0;
-        lull__assist(t);
+        if (!lull__throttle(t)) {
+            lull__assist(t);
+        }
     }
     void *object = try_alloc(t, layout, bytes);
     return LULL__LIKELY(object != NULL) ? object : alloc_after_failure(t, layout, bytes);

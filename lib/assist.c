@@ -19,29 +19,29 @@
 #define QUANTUM_NS 4000
 #define ALONE_QUANTUM_NS 8000
 
-static size_t heap_bytes(const lull_heap *heap)
+static uint64_t heap_bytes(const lull_heap *heap)
 {
-    /* relaxed, here and below: estimates and hints; whether there is work the queue's lock says */
-    return (size_t)(atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
-                    atomic_load_explicit(&heap->allocated_since, memory_order_relaxed));
+    return atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
+           atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
 }
 
-static bool behind(const lull_heap *heap)
+struct lull__progress lull__assist_progress(const lull_heap *heap)
 {
-    size_t now = heap_bytes(heap);
-    size_t begin = (size_t)atomic_load_explicit(&heap->cycle_begin_bytes, memory_order_relaxed);
-    size_t allocated = now > begin ? now - begin : 0;
-    size_t marked = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed);
-    size_t usual = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed);
-    size_t expected = marked <= usual ? usual : lull__max(begin, marked);
-    size_t headroom = atomic_load_explicit(&heap->mark_headroom_bytes, memory_order_relaxed);
+    uint64_t now = heap_bytes(heap);
+    /* relaxed, here and below: estimates and hints; whether there is work the queue's lock says */
+    uint64_t begin = atomic_load_explicit(&heap->cycle_begin_bytes, memory_order_relaxed);
 
-    /* allocated / headroom > marked / expected, without dividing */
-    return (double)allocated * (double)expected > (double)marked * (double)headroom;
+    return (struct lull__progress){
+        .begin_bytes = begin,
+        .allocated_bytes = now > begin ? now - begin : 0,
+        .headroom_bytes = atomic_load_explicit(&heap->mark_headroom_bytes, memory_order_relaxed),
+        .marked_bytes = atomic_load_explicit(&heap->marked_bytes, memory_order_relaxed),
+        .usual_bytes = atomic_load_explicit(&heap->mark_expected_bytes, memory_order_relaxed),
+    };
 }
 
 /* Past the goal there is nothing left to wait for but the collector: it may want this processor. */
-static bool past_goal(const lull_heap *heap)
+bool lull__assist_is_past_goal(const lull_heap *heap)
 {
     return heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
 }
@@ -51,8 +51,10 @@ static bool assist(lull_thread *t, uint64_t now_ns)
 {
     lull_heap *heap = t->heap;
     bool alone = heap->options.mode == LULL_MODE_INCREMENTAL;
+    struct lull__progress progress = lull__assist_progress(heap);
 
-    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) || !behind(heap)) {
+    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) ||
+        !lull__pacer_is_behind(&progress)) {
         return false;
     }
     t->in_callback++; /* trace callbacks */
@@ -72,7 +74,7 @@ void lull__assist(lull_thread *t)
     lull__enter(t);
     bool marked = assist(t, since_ns);
     since_ns = lull__pause_note(t, LULL_PAUSE_ASSIST, since_ns);
-    if (!marked && past_goal(heap)) {
+    if (!marked && lull__assist_is_past_goal(heap)) {
         sched_yield();
         lull__pause_note(t, LULL_PAUSE_STALL, since_ns);
     }

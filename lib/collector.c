@@ -1,14 +1,23 @@
 /* collector.c -- the heap's thread that runs concurrent cycles.
  *
- * It sleeps until somebody asks. What is asked for while a cycle runs is served by the next one. */
+ * It sleeps until somebody asks. What is asked for while a cycle runs is served by the next one. Before
+ * that it rests, where it has had more than half of the machine. */
 #include "collector.h"
 
+#include <time.h>
+
 #include "cycle_concurrent.h"
+#include "delay.h"
 
 void lull__collector_init(lull_heap *heap)
 {
+    pthread_condattr_t attr;
+
     pthread_mutex_init(&heap->collector.lock, NULL);
-    pthread_cond_init(&heap->collector.wake, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&heap->collector.wake, &attr);
+    pthread_condattr_destroy(&attr);
     pthread_cond_init(&heap->collector.finished, NULL);
 }
 
@@ -32,6 +41,7 @@ void lull__collector_fork_child(lull_heap *heap)
 {
     heap->collector.started = false;
     atomic_store_explicit(&heap->collector.waiting, 0, memory_order_relaxed);
+    atomic_store_explicit(&heap->throttled, 0, memory_order_relaxed);
     heap->collector.ended = heap->collector.begun;
     atomic_store_explicit(&heap->collector.wanted, false, memory_order_relaxed);
     pthread_mutex_init(&heap->turn_lock, NULL); /* who had it waited for the fork */
@@ -41,6 +51,7 @@ void lull__collector_fork_child(lull_heap *heap)
 void lull__collector_lock(lull_heap *heap)
 {
     pthread_mutex_lock(&heap->turn_lock);
+    lull__delay(heap, LULL__DELAY_TURN);
     pthread_mutex_lock(&heap->cycle_lock);
     pthread_mutex_unlock(&heap->turn_lock);
 }
@@ -61,6 +72,33 @@ static void run_cycle(lull_heap *heap)
     pthread_cond_broadcast(&c->finished);
 }
 
+/* Under lock: when the cycle that is asked for may begin; 0: at once. The collector has had more than
+ * its part of the machine (pacer.h); it rests, but not while somebody waits for it. */
+static uint64_t rests_until(struct lull__collector *c)
+{
+    uint64_t until_ns = atomic_load_explicit(&c->rest_until_ns, memory_order_relaxed);
+    bool hurried = c->reason != LULL__REASON_TRIGGER ||
+                   atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0;
+
+    return hurried || until_ns <= lull__os_now_ns() ? 0 : until_ns;
+}
+
+static void rest(struct lull__collector *c, uint64_t until_ns)
+{
+    struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
+
+    pthread_cond_timedwait(&c->wake, &c->lock, &until);
+}
+
+/* Threads that wait near the limit go on: one of them asks for the next cycle, if that is due. */
+static void wake_throttled(lull_heap *heap)
+{
+    if (atomic_load_explicit(&heap->throttled, memory_order_relaxed) != 0) {
+        atomic_fetch_add_explicit(&heap->pace, 1, memory_order_relaxed);
+        lull__os_futex_wake(&heap->pace, INT32_MAX);
+    }
+}
+
 static void *run(void *arg)
 {
     lull_heap *heap = arg;
@@ -69,12 +107,18 @@ static void *run(void *arg)
     lull__os_thread_be_nice(LULL__PACER_MARKER_NICE);
     pthread_mutex_lock(&c->lock);
     while (!c->stop) {
+        uint64_t until_ns = rests_until(c);
+        if (c->asked > c->begun && until_ns != 0) {
+            rest(c, until_ns);
+            continue;
+        }
         if (c->asked > c->begun) {
             run_cycle(heap);
             continue;
         }
         /* relaxed: outside the lock a hint */
         atomic_store_explicit(&c->wanted, false, memory_order_relaxed);
+        wake_throttled(heap);
         pthread_cond_wait(&c->wake, &c->lock);
     }
     pthread_mutex_unlock(&c->lock);

@@ -29,6 +29,7 @@
     X(SERVE_LOOK, "a thread has not taken part; whether it is blocked is not asked")              \
     X(SERVE_BEGIN, "a blocked thread is being served; the action is not begun")                   \
     X(SERVE_DONE, "the action is done for a blocked thread, which cannot go on yet")              \
+    X(TURN, "a thread is the next to collect or to fork; a cycle may run still")                   \
     X(HANDSHAKE, "a handshake has its number; no thread is asked to poll")                        \
     X(SNAPSHOT, "threads that attach allocate black; nobody is asked for the snapshot")           \
     X(SHARED_ROOTS, "all threads gave their snapshot; the shared roots are not scanned")          \

@@ -47,9 +47,9 @@ static void init_values(lull_heap *heap)
     heap->colour = LULL__COLOUR_A;
     heap->alloc_colour = LULL__COLOUR_A;
     heap->stress = (o->debug & LULL_DEBUG_STRESS) != 0;
-    heap->paced_cpu_ns = lull__os_process_cpu_ns();
+    heap->paced_ns = lull__os_now_ns();
     lull__pacer_init(&heap->pacer, o->gc_percent, o->memory_limit, o->heap_min);
-    lull__emit(&heap->events, create, 0, lull__os_now_ns(), heap->paced_cpu_ns);
+    lull__emit(&heap->events, create, 0, heap->paced_ns, lull__os_process_cpu_ns());
     lull__phase_set_goal(heap);
 }
 

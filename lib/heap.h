@@ -330,6 +330,8 @@ struct lull_thread {
                                    do more than that (barrier.c), or there is no chunk */
     struct lull__marker *assist; /* its marker when it assists; NULL: never did */
     size_t unflushed_bytes;  /* allocated, not yet in heap->allocated_since */
+    uint64_t ran_since_ns;   /* when it last looked whether to wait for the collector; its own */
+    int64_t patience_ns;     /* then; see pacer.h */
     uint32_t owes_assist;    /* it has flushed since it last looked whether to assist */
     uint64_t waited_ns;      /* held so far, between stand and go on; the thread's own */
     struct lull__cache *caches; /* LULL__CELLS of them */
@@ -548,6 +550,7 @@ struct lull__collector {
                                 lock a hint */
     uint32_t reason;         /* of the wanted cycle; enum lull__cycle_reason */
     _Atomic uint32_t waiting; /* threads that stand until a cycle ends; outside the lock a hint */
+    _Atomic uint64_t rest_until_ns; /* no cycle begins before, unless somebody waits for it */
     uint64_t asked, begun, ended; /* cycles: the last one asked for, begun, ended */
 };
 
@@ -601,8 +604,8 @@ struct lull_heap {
     pthread_mutex_t cycle_lock;  /* held by the thread that collects */
     pthread_mutex_t turn_lock;   /* held by who waits for that; see lull__collector_lock */
     _Atomic uint64_t cycles;     /* finished */
-    uint64_t paced_cpu_ns;       /* the process's CPU at the last cycle's end; under cycle_lock */
-    uint64_t paced_gc_cpu_ns;    /* the collector's then; likewise */
+    uint64_t paced_ns;           /* the last cycle's end; under cycle_lock */
+    uint64_t paced_gc_cpu_ns;    /* the collector's CPU then; likewise */
     struct lull__mark_queue queue;
     struct lull__marker_pool markers;
     struct lull__ephemerons ephemerons;
@@ -611,6 +614,9 @@ struct lull_heap {
     _Atomic uint32_t unswept;    /* spans in todo lists */
     _Atomic uint32_t sweep_epoch; /* marks ended: spans with another epoch are unswept */
     _Atomic uint32_t weak_phase; /* enum lull__weak_phase */
+    _Atomic bool throttles;      /* threads wait for the collector: the limit sets the goal */
+    _Atomic uint32_t throttled;  /* threads that do now */
+    _Atomic uint32_t pace;       /* futex, of theirs: changes when the collector looks for work */
     _Atomic bool marking;        /* a concurrent cycle marks: allocation may have to assist */
     _Atomic size_t marked_bytes; /* in the present cycle so far */
     _Atomic size_t mark_expected_bytes; /* what the last cycle marked; set when marking begins */

@@ -43,20 +43,20 @@ static uint64_t percent_goal(const struct lull__pacer *p)
 {
     wide scanned = (wide)p->marked_bytes + p->stack_bytes + p->global_bytes;
     uint64_t percent = (uint64_t)p->gc_percent;
+    uint64_t step = least(p->step_bytes, plus(narrow(scanned / 4), LULL__PACER_STEP_MIN_BYTES));
 
     if (p->gc_percent == LULL_PERCENT_OFF) {
         return LULL__PACER_NEVER;
     }
-    return most(narrow(p->live_bytes + scanned * percent / 100),
-                scale(p->heap_min_bytes, percent, 100));
+    return most(most(narrow(p->live_bytes + scanned * percent / 100),
+                     scale(p->heap_min_bytes, percent, 100)),
+                plus(p->live_bytes, step));
 }
 
 /* What the limit leaves for objects. */
 static uint64_t limit_room(const struct lull__pacer *p)
 {
-    uint64_t overage = minus(p->system_bytes, p->limit_bytes);
-
-    return minus(p->limit_bytes, plus(p->overhead_bytes, overage));
+    return minus(p->limit_bytes, p->overhead_bytes);
 }
 
 uint64_t lull__pacer_excess(const struct lull__pacer *p)
@@ -75,6 +75,11 @@ static uint64_t limit_goal(const struct lull__pacer *p)
         return LULL__PACER_NEVER;
     }
     return most(goal, plus(p->live_bytes, p->step_bytes));
+}
+
+bool lull__pacer_is_limited(const struct lull__pacer *p)
+{
+    return p->limit_bytes != 0 && limit_goal(p) <= percent_goal(p);
 }
 
 static void set_goal(struct lull__pacer *p)
@@ -119,15 +124,28 @@ uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside)
 
 static void limit_share(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
 {
-    uint64_t gc_ns = cycle->gc_cpu_ns;
-    uint64_t running_ns = minus(cycle->cpu_ns, gc_ns);
-    uint64_t level_ns = minus(plus(p->bucket_ns, gc_ns), running_ns);
+    uint64_t processors = most(cycle->processors, 1);
+    uint64_t taken_ns = most(cycle->gc_cpu_ns, scale(cycle->held_ns, processors, 1));
+    uint64_t left_ns = minus(scale(cycle->elapsed_ns, processors, 1), taken_ns);
+    uint64_t ahead_ns = scale(LULL__PACER_AHEAD_NS, processors, 1);
     uint64_t owed_ns;
 
-    p->bucket_ns = least(level_ns, plus(LULL__PACER_BUCKET_NS, gc_ns));
-    owed_ns = minus(plus(p->bucket_ns, gc_ns), LULL__PACER_BUCKET_NS);
-    p->step_bytes = scale(most(cycle->allocated_bytes, LULL__PACER_TAKEN_BYTES), owed_ns,
-                          most(most(running_ns, gc_ns / 16), 1));
+    p->bucket_ns = least(minus(plus(p->bucket_ns, taken_ns), left_ns), plus(ahead_ns, taken_ns));
+    owed_ns = minus(plus(p->bucket_ns, taken_ns), ahead_ns);
+    p->rest_ns = cycle->throttles ? minus(p->bucket_ns, ahead_ns) / processors : 0;
+    p->step_bytes = cycle->throttles ? 0
+                                     : scale(most(cycle->allocated_bytes, LULL__PACER_TAKEN_BYTES),
+                                             owed_ns, most(most(left_ns, taken_ns / 16), 1));
+}
+
+/* Slots that are free, and of no use to what is allocated: spans were added in spite of them. */
+static void find_gaps(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
+{
+    uint64_t added = minus(cycle->in_use_bytes, p->in_use_bytes);
+
+    p->gaps_bytes =
+        least(minus(cycle->in_use_bytes, cycle->heap_bytes), plus(p->gaps_bytes, added));
+    p->in_use_bytes = cycle->in_use_bytes;
 }
 
 void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle *cycle)
@@ -136,8 +154,8 @@ void lull__pacer_cycle_end(struct lull__pacer *p, const struct lull__pacer_cycle
     p->marked_bytes = minus(cycle->live_bytes, cycle->beside_bytes);
     p->stack_bytes = cycle->stack_bytes;
     p->global_bytes = cycle->global_bytes;
-    p->system_bytes = cycle->system_bytes;
-    p->overhead_bytes = cycle->overhead_bytes;
+    find_gaps(p, cycle);
+    p->overhead_bytes = plus(p->gaps_bytes, cycle->metadata_bytes);
     p->last_goal_bytes = p->goal_bytes;
     p->runway_bytes = most(scale(cycle->beside_bytes, 11, 10), p->runway_bytes / 4 * 3);
     limit_share(p, cycle);
@@ -154,6 +172,61 @@ unsigned lull__pacer_markers(unsigned requested, unsigned processors, uint64_t l
         return requested;
     }
     return (unsigned)most(least(processors, useful), 1);
+}
+
+/* ---- progress ---- */
+
+/* How far allocation is ahead of marking, as a part of all that is to be marked. */
+static double lead(const struct lull__progress *g)
+{
+    uint64_t expected =
+        g->marked_bytes <= g->usual_bytes ? g->usual_bytes : most(g->begin_bytes, g->marked_bytes);
+
+    return (double)g->allocated_bytes / (double)most(g->headroom_bytes, 1) -
+           (double)g->marked_bytes / (double)most(expected, 1);
+}
+
+bool lull__pacer_is_behind(const struct lull__progress *g)
+{
+    return lead(g) > 0;
+}
+
+uint64_t lull__pacer_lead_ns(const struct lull__progress *g, uint64_t mark_ns)
+{
+    double ns = lead(g) * (double)mark_ns;
+
+    return ns <= 0 ? 0 : ns < (double)INT64_MAX ? (uint64_t)ns : INT64_MAX;
+}
+
+/* a, that many times as there are threads for each processor; at least once. */
+static uint64_t crowded(uint64_t a, uint32_t waiting, uint32_t processors)
+{
+    uint64_t places = most(processors, 1);
+
+    return scale(a, most((uint64_t)waiting + 1, places), places);
+}
+
+int64_t lull__pacer_patience(int64_t left_ns, uint64_t ran_ns, uint32_t waiting,
+                             uint32_t processors)
+{
+    int64_t full_ns = (int64_t)crowded(LULL__PACER_WAIT_NS, waiting, processors);
+    int64_t left = left_ns < -full_ns ? -full_ns : left_ns < full_ns ? left_ns : full_ns;
+    uint64_t ran = least(ran_ns, (uint64_t)full_ns); /* more makes no difference */
+    uint64_t turn_ns = crowded(scale(ran, LULL__PACER_SLOWEST, 1), waiting, processors);
+    uint64_t more_ns = least(turn_ns - ran, (uint64_t)full_ns * 2);
+
+    return left + (int64_t)more_ns < full_ns ? left + (int64_t)more_ns : full_ns;
+}
+
+uint64_t lull__pacer_nap(uint64_t lead_ns, int64_t patience_ns, uint32_t waiting,
+                         uint32_t processors)
+{
+    uint64_t shortest_ns = crowded(LULL__PACER_NAP_NS, waiting, processors);
+
+    if (lead_ns == 0 || patience_ns < (int64_t)LULL__PACER_NAP_NS) {
+        return 0;
+    }
+    return least(most(lead_ns, shortest_ns), (uint64_t)patience_ns);
 }
 
 /* ---- returning memory ---- */

@@ -123,7 +123,7 @@ void lull__phase_count(struct lull__cycle *c)
 
 /* ---- pacing ---- */
 
-static size_t metadata_bytes(lull_heap *heap)
+size_t lull__phase_metadata_bytes(lull_heap *heap)
 {
     pthread_mutex_lock(&heap->pages.lock);
     size_t top = heap->pages.top;
@@ -141,9 +141,12 @@ void lull__phase_set_goal(lull_heap *heap)
     uint64_t trigger = mode == LULL_MODE_OFF ? LULL__PACER_NEVER
                                              : lull__pacer_trigger(&heap->pacer, beside);
 
-    /* relaxed: a number that allocation compares with */
+    /* relaxed, all: numbers that allocation compares with */
     atomic_store_explicit(&heap->trigger_bytes, trigger, memory_order_relaxed);
     atomic_store_explicit(&heap->goal_bytes, heap->pacer.goal_bytes, memory_order_relaxed);
+    atomic_store_explicit(&heap->throttles,
+                          mode == LULL_MODE_CONCURRENT && lull__pacer_is_limited(&heap->pacer),
+                          memory_order_relaxed);
     lull__emit(&heap->events, goal_set, 0, heap->pacer.goal_bytes, trigger,
                (uint64_t)(int64_t)heap->pacer.gc_percent, heap->pacer.limit_bytes);
 }
@@ -151,34 +154,37 @@ void lull__phase_set_goal(lull_heap *heap)
 void lull__phase_pace(struct lull__cycle *c)
 {
     lull_heap *heap = c->heap;
-    size_t metadata = metadata_bytes(heap);
-    uint64_t used = c->in_use_bytes;
-    uint64_t cpu_ns = lull__os_process_cpu_ns();
+    uint64_t now_ns = lull__os_now_ns();
     uint64_t gc_cpu_ns = lull__events_cpu_ns(&heap->events);
-    /* a fork's child has a clock of its own */
-    uint64_t used_ns = cpu_ns > heap->paced_cpu_ns ? cpu_ns - heap->paced_cpu_ns : cpu_ns;
-    uint64_t live = c->marked.bytes + c->black_bytes;
     struct lull__pacer_cycle found = {
-        .live_bytes = live,
+        .live_bytes = c->marked.bytes + c->black_bytes,
         .stack_bytes = c->roots.stack_bytes,
         .global_bytes = c->roots.global_bytes,
-        .system_bytes = used + lull__events_idle_bytes(&heap->events) + metadata,
-        .overhead_bytes = metadata + (used > c->object_bytes ? used - c->object_bytes : 0),
+        .heap_bytes = c->object_bytes,
+        .in_use_bytes = c->in_use_bytes,
+        .metadata_bytes = lull__phase_metadata_bytes(heap),
         .allocated_bytes = c->counted_bytes,
-        .cpu_ns = used_ns,
-        .gc_cpu_ns = lull__min(gc_cpu_ns - heap->paced_gc_cpu_ns, used_ns),
         .beside_bytes = c->black_bytes,
+        .elapsed_ns = now_ns - heap->paced_ns,
+        .gc_cpu_ns = gc_cpu_ns - heap->paced_gc_cpu_ns,
+        .held_ns = c->held_ns,
+        .processors = lull__os_processors(),
+        .throttles = heap->options.mode == LULL_MODE_CONCURRENT,
     };
 
-    lull__emit(&heap->events, metadata, 0, metadata, found.system_bytes);
+    lull__emit(&heap->events, metadata, 0, found.metadata_bytes,
+               found.in_use_bytes + lull__events_idle_bytes(&heap->events) + found.metadata_bytes);
     pthread_mutex_lock(&heap->pacer_lock);
     lull__pacer_cycle_end(&heap->pacer, &found);
+    uint64_t rest_ns = heap->pacer.rest_ns;
     /* relaxed: estimates; for a moment between the two the heap seems larger than it is */
-    atomic_store_explicit(&heap->live_bytes, live, memory_order_relaxed);
+    atomic_store_explicit(&heap->live_bytes, found.live_bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&heap->allocated_since, c->counted_bytes, memory_order_relaxed);
     lull__phase_set_goal(heap);
     pthread_mutex_unlock(&heap->pacer_lock);
-    heap->paced_cpu_ns = cpu_ns;
+    /* relaxed: read by the thread that runs the next cycle, most often this one */
+    atomic_store_explicit(&heap->collector.rest_until_ns, now_ns + rest_ns, memory_order_relaxed);
+    heap->paced_ns = now_ns;
     heap->paced_gc_cpu_ns = gc_cpu_ns;
 }
 

@@ -53,6 +53,9 @@ void lull__phase_revived(struct lull__cycle *c, struct lull__marker *m);
 /* Adds up what was marked; checks it, if that is asked for: threads are held then. */
 void lull__phase_count(struct lull__cycle *c);
 
+/* Resident beside the objects, now. */
+size_t lull__phase_metadata_bytes(lull_heap *heap);
+
 /* The heap's figures and the next goal. */
 void lull__phase_pace(struct lull__cycle *c);
 

@@ -2,13 +2,14 @@
  *
  * Nothing is counted here: every figure is a counter or histogram of event.def, or follows from
  * some; or is a sum over the pools, which count by themselves (pool_stats.c). But for that sum, which
- * takes pools_lock, no lock is taken for reading. */
+ * takes pools_lock, and the size of metadata, which takes pages.lock, no lock is taken. */
 #include <string.h>
 
 #include "error.h"
 #include "event.h"
 #include "heap.h"
 #include "os.h"
+#include "phases.h"
 #include "pool.h"
 #include "size_class.h"
 #include "thread.h"
@@ -25,7 +26,17 @@ static int check_heap(const lull_heap *heap)
     return LULL_OK;
 }
 
-static void read_memory(const struct lull__events *events, lull_stats *s)
+/* As of now: the counter is as of the last cycle. */
+static uint64_t metadata_bytes_of(lull_heap *heap)
+{
+    lull_thread *entered = lull__enter_any(heap);
+    uint64_t bytes = lull__phase_metadata_bytes(heap);
+
+    lull__leave_any(entered);
+    return bytes;
+}
+
+static void read_memory(const struct lull__events *events, uint64_t metadata_bytes, lull_stats *s)
 {
     s->allocated_bytes = lull__count(events, allocated_bytes);
     s->allocated_objects = lull__count(events, allocated_objects);
@@ -37,9 +48,9 @@ static void read_memory(const struct lull__events *events, lull_stats *s)
     s->in_use_bytes = lull__count(events, in_use_bytes);
     s->idle_bytes = lull__events_idle_bytes(events);
     s->released_bytes = lull__count(events, released_bytes);
-    s->metadata_bytes = lull__count(events, metadata_bytes);
+    s->metadata_bytes = metadata_bytes;
     s->system_bytes = s->in_use_bytes + s->idle_bytes + s->metadata_bytes;
-    s->peak_system_bytes = lull__count(events, peak_system_bytes);
+    s->peak_system_bytes = lull__max(lull__count(events, peak_system_bytes), s->system_bytes);
     s->goal_bytes = lull__count(events, goal_bytes);
     s->trigger_bytes = lull__count(events, trigger_bytes);
     s->stack_bytes = lull__count(events, stack_bytes);
@@ -54,6 +65,7 @@ static void read_cycles(const struct lull__events *events, lull_stats *s)
     uint64_t run = lull__happened(events, finalizer_run);
     uint64_t queued = lull__count(events, finalizers_queued);
     uint64_t process_cpu_ns = lull__os_process_cpu_ns() - lull__count(events, created_cpu_ns);
+    uint64_t age_ns = lull__os_now_ns() - lull__count(events, created_ns);
 
     s->cycles = lull__happened(events, cycle_end);
     s->forced_cycles = lull__count(events, forced_cycles);
@@ -65,6 +77,8 @@ static void read_cycles(const struct lull__events *events, lull_stats *s)
     s->scavenge_cpu_ns = lull__count(events, scavenge_cpu_ns);
     s->gc_cpu_ns = lull__events_cpu_ns(events);
     s->gc_cpu_fraction = process_cpu_ns == 0 ? 0 : (double)s->gc_cpu_ns / (double)process_cpu_ns;
+    s->gc_machine_fraction =
+        age_ns == 0 ? 0 : (double)s->gc_cpu_ns / ((double)age_ns * (double)lull__os_processors());
     s->last_cycle_ns = lull__count(events, last_cycle_ns);
     s->last_mark_objects = s->live_objects;
     s->last_mark_cpu_ns = lull__count(events, last_mark_cpu_ns);
@@ -124,7 +138,7 @@ int lull_stats_read(lull_heap *heap, lull_stats *stats)
                           stats->struct_size, sizeof(*stats));
     }
     *stats = (lull_stats){.struct_size = sizeof(*stats)};
-    read_memory(&heap->events, stats);
+    read_memory(&heap->events, metadata_bytes_of(heap), stats);
     read_cycles(&heap->events, stats);
     read_pauses(&heap->events, stats);
     read_classes(&heap->events, stats);
@@ -138,7 +152,7 @@ const char *lull_pause_kind_name(lull_pause_kind kind)
         [LULL_PAUSE_STOP] = "stop",     [LULL_PAUSE_HANDSHAKE] = "handshake",
         [LULL_PAUSE_ASSIST] = "assist", [LULL_PAUSE_STALL] = "stall",
         [LULL_PAUSE_SWEEP] = "sweep",   [LULL_PAUSE_REFILL] = "refill",
-        [LULL_PAUSE_FAULT] = "fault",
+        [LULL_PAUSE_FAULT] = "fault",   [LULL_PAUSE_LIMIT] = "limit",
     };
 
     return (unsigned)kind < LULL_PAUSE_KINDS ? names[kind] : NULL;

@@ -181,6 +181,7 @@ static void check_distribution(const json_t *run, const char *name)
 static const struct field delay_fields[] = {
     {"stop", OBJECT},  {"handshake", OBJECT}, {"assist", OBJECT}, {"stall", OBJECT},
     {"sweep", OBJECT}, {"refill", OBJECT},    {"fault", OBJECT},
+    {"limit", OBJECT},
 };
 
 /* One thread was delayed no longer than all were together. */

@@ -108,12 +108,30 @@ START_TEST(a_new_heap_has_done_nothing)
     ck_assert_uint_eq(s.allocated_objects, 0);
     ck_assert_uint_eq(s.heap_bytes, 0);
     ck_assert_uint_eq(s.cycles, 0);
+    ck_assert_double_eq(s.gc_machine_fraction, 0);
     ck_assert_uint_eq(s.threads, 1);
     ck_assert_uint_eq(s.pause_kind[LULL_PAUSE_STOP].count, 0);
     ck_assert_int_eq(s.gc_percent, 150);
     ck_assert_uint_eq(s.memory_limit, (uint64_t)1 << 40);
     ck_assert_uint_eq(s.goal_bytes, 6 << 20); /* 4 MiB · 150 / 100 */
     ck_assert_uint_le(s.trigger_bytes, s.goal_bytes - (stopping() ? 0 : 1));
+}
+END_TEST
+
+/* Descriptors and state bytes come with the objects, cycles or none. */
+START_TEST(metadata_is_as_of_now)
+{
+    uint64_t none = statistics().metadata_bytes;
+
+    ck_assert_uint_gt(none, 0);
+    keep();
+    lull_set_gc_percent(heap, LULL_PERCENT_OFF);
+    make_list(&kept, 500000); /* 32 MB */
+    lull_stats s = statistics();
+    check_sane(&s);
+    ck_assert_uint_eq(s.cycles, 0);
+    ck_assert_uint_ge(s.metadata_bytes, none + 500000);
+    ck_assert_uint_ge(s.peak_system_bytes, s.system_bytes);
 }
 END_TEST
 
@@ -144,6 +162,7 @@ START_TEST(a_collection_shows_what_is_live)
     ck_assert_uint_eq(s.last_mark_cpu_ns, s.mark_cpu_ns);
     ck_assert_uint_gt(s.last_cycle_ns, 0);
     ck_assert_double_gt(s.gc_cpu_fraction, 0);
+    ck_assert_double_gt(s.gc_machine_fraction, 0);
     ck_assert_uint_eq(s.pause_kind[LULL_PAUSE_STOP].count, 1); /* it waited for what it asked for */
     ck_assert_uint_ge(s.pause.max_ns, s.time_to_stop.max_ns);
 }
@@ -432,6 +451,7 @@ int main(void)
     tcase_add_checked_fixture(figures, start, finish);
     tcase_add_checked_fixture(stream, start, finish);
     tcase_add_test(figures, a_new_heap_has_done_nothing);
+    tcase_add_test(figures, metadata_is_as_of_now);
     tcase_add_test(figures, a_collection_shows_what_is_live);
     tcase_add_test(figures, objects_are_counted_in_their_class);
     tcase_add_test(figures, cycles_by_the_pacer_are_not_forced);

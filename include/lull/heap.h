@@ -49,10 +49,11 @@ typedef struct lull_options {
     size_t struct_size;      /* sizeof(lull_options), set by lull_options_init */
     lull_mode mode;          /* LULL_MODE=concurrent|incremental|stop|off */
     int gc_percent;          /* heap growth before the next cycle, in percent of what was live,
-                                0 to 100000, or LULL_PERCENT_OFF; default 100.
+                                0 to 100000, or LULL_PERCENT_OFF; default 100. The less, the
+                                more often; the collector takes half of the machine at most.
                                 LULL_PERCENT=N|off */
-    size_t memory_limit;     /* soft: collect more often rather than use more bytes than this;
-                                0 is none. LULL_LIMIT=SIZE */
+    size_t memory_limit;     /* soft: collect more often, and wait for the collector, rather than
+                                use more bytes than this; 0 is none. LULL_LIMIT=SIZE */
     size_t heap_max;         /* hard: allocation fails beyond these bytes; 0: what is reserved.
                                 LULL_HEAP_MAX=SIZE */
     size_t heap_min;         /* no cycle begins below heap_min * gc_percent / 100 bytes; default
@@ -112,14 +113,17 @@ LULL_API int lull_heap_destroy(lull_heap *heap);
 LULL_API int lull_collect(lull_thread *t);
 
 /* Sets the percent knob, like GOGC: the next cycle begins when the heap has grown by this much
- * over what was live. LULL_PERCENT_OFF turns pacing off. Returns the value before, or
- * LULL_PERCENT_OFF - 1 where `percent` is out of range.
+ * over what was live; at 0 as soon as the collector has left the program half of the machine.
+ * LULL_PERCENT_OFF turns pacing off. Returns the value before, or LULL_PERCENT_OFF - 1 where
+ * `percent` is out of range.
  * Collects: no; takes effect at once on the present goal.
  * Errors:   LULL_E_INVALID in lull_error().
  * Threads:  any. Time: O(1). */
 LULL_API int lull_set_gc_percent(lull_heap *heap, int percent);
 
-/* Sets the soft memory limit in bytes, 0 for none, and returns the value before.
+/* Sets the soft memory limit in bytes, 0 for none, and returns the value before. In mode concurrent
+ * threads that allocate near it wait for the collector, for at most seven eighths of the time
+ * (doc/pacing.md).
  * Collects: no; takes effect at once on the present goal.
  * Errors:   none. Threads: any. Time: O(1). */
 LULL_API size_t lull_set_memory_limit(lull_heap *heap, size_t bytes);

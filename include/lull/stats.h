@@ -22,6 +22,7 @@ typedef enum lull_pause_kind {
     LULL_PAUSE_SWEEP,     /* sweeping done by an allocating thread */
     LULL_PAUSE_REFILL,    /* taking new memory: locks, search, clearing a large object */
     LULL_PAUSE_FAULT,     /* touching a page of a small object that is fresh from the system */
+    LULL_PAUSE_LIMIT,     /* waiting for the collector, where the memory limit is near */
     LULL_PAUSE_KINDS
 } lull_pause_kind;
 
@@ -87,6 +88,8 @@ typedef struct lull_stats {
     uint64_t sweep_cpu_ns;   /* of it, sweeping */
     uint64_t scavenge_cpu_ns;
     double gc_cpu_fraction;  /* gc_cpu_ns / CPU used by the process since the heap's creation */
+    double gc_machine_fraction; /* gc_cpu_ns / (processors * time since then): what is limited to half
+                                   of the machine; see doc/pacing.md */
     uint64_t last_cycle_ns;  /* wall time of the last cycle */
     uint64_t last_mark_objects; /* objects marked in the last cycle */
     uint64_t last_mark_cpu_ns;  /* CPU of marking in the last cycle, all markers */
