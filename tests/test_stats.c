@@ -407,7 +407,7 @@ START_TEST(a_cycle_is_a_sequence_of_events)
     pause = place("pause");
     ck_assert_uint_eq(seen[pause].thread, 1);
     ck_assert_uint_eq(seen[pause].fields[0], LULL_PAUSE_STOP);
-    ck_assert_uint_eq(seen[pause].fields[1], s.pause.max_ns);
+    ck_assert_uint_eq(seen[pause].fields[1], s.pause_kind[LULL_PAUSE_STOP].max_ns);
     ck_assert_uint_le(seen[place("cycle_begin")].time_ns, seen[place("cycle_end")].time_ns);
 }
 END_TEST
