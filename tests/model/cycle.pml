@@ -115,7 +115,7 @@
  *     but other threads' do, and so may whole phases that wait for no handshake. With REVIVE it is
  *     the key of an ephemeron that is read: cleared after reviving, and read in the same way.
  *   - An ephemeron is found with the shared roots: one that is reached later is looked at later, and
- *     no more. Its list and table are not here (tests/test_window.c has what went wrong in them).
+ *     no more. Its list and table are not here (tests/test_rounds.c has what went wrong in them).
  *   - A stop finds no thread inside the library. What a finalizer does with its object, resurrecting
  *     it or not, is what threads do with any root. What a pool drops is not here: it is dead, or a
  *     root until it is destroyed.
