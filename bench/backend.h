@@ -64,9 +64,9 @@
  *                  rate=0 run=1 resident=0 returning=0 input=
  *
  * (percent=-1: off; limit in bytes, 0: none; pools=0 or 1; scale, depth, rate, resident and
- * returning as in lab_params). It looks beside the lab's own executable, in bench/peers/go/ beside it, and in
- * the directory that the installed lab was configured with. The peer sets GOMAXPROCS to nothing
- * (all cores), GOGC to percent, the memory limit to limit. It prints on stdout lines
+ * returning as in lab_params). It looks beside the lab's own executable, in bench/peers/go/ beside
+ * it, and in the directory that the installed lab was configured with. The peer sets GOMAXPROCS to
+ * nothing (all cores), GOGC to percent, the memory limit to limit. It prints on stdout lines
  * `key value`, in any order, each value one decimal integer, and exits 0; what it cannot tell
  * it leaves out. Keys are the fields of lab_result; a distribution's are pause.count,
  * pause.sum_ns, pause.p50_ns, pause.p90_ns, pause.p99_ns, pause.p999_ns, pause.max_ns, and so

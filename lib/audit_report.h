@@ -33,8 +33,8 @@ bool lull__audit_is_whole(struct lull__custody *custody, struct lull__finding *f
 /* Counts it, and tells now: the thread in whose call it is, not inside the library. */
 void lull__finding_tell(lull_thread *t, struct lull__finding *finding);
 
-/* Counts it, and keeps it to be told by lull__audit_tell; under audit->ledger.lock. Where there is no memory
- * it is counted and no more. */
+/* Counts it, and keeps it to be told by lull__audit_tell; under audit->ledger.lock. Where there is
+ * no memory it is counted and no more. */
 void lull__finding_keep(lull_heap *heap, const struct lull__finding *finding);
 
 #endif

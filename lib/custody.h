@@ -27,7 +27,8 @@ struct lull__custody {
     struct lull__audited *pool;   /* NULL: it is no more */
     uint8_t where;                /* enum lull__where */
     uint8_t settled;              /* collections since it was put that met its putter at a safepoint
-                                     and in no `make`; counted to LULL__SETTLED, from where on it is judged */
+                                     and in no `make`; counted to LULL__SETTLED, from where on it is
+                                     judged */
     bool excused;                 /* out when a fork lost threads: it may die without a report */
     bool told_held, told_written; /* that it was used or written to since it was put */
     uint32_t putter;              /* number of the thread that put it */

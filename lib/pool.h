@@ -208,8 +208,8 @@ void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_
  * there is doomed. The caller has pools_lock. */
 void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
 
-/* The depot gets what a full magazine has too much; or, where others are there, the magazine more room. False:
- * it has none. */
+/* The depot gets what a full magazine has too much; or, where others are there, the magazine more
+ * room. False: it has none. */
 bool lull__pool_make_room(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
 
 /* From here on no thread that blocks comes to the pool, and none is there; the caller will destroy

@@ -179,7 +179,8 @@ void lull__worker_wake(lull_heap *heap, size_t retain)
 
     pthread_mutex_lock(&w->lock);
     w->retain = retain;
-    bool wanted = sweep_wanted || lull__pools_doomed(heap) || excess(heap, retain) >= RELEASE_MOST_BLOCKS * LULL__BLOCK;
+    bool wanted = sweep_wanted || lull__pools_doomed(heap) ||
+                  excess(heap, retain) >= RELEASE_MOST_BLOCKS * LULL__BLOCK;
     if (wanted && !w->started) {
         w->started = lull__os_thread_start(&w->thread, worker_thread, heap, "lull-worker");
     }

@@ -1,6 +1,6 @@
-/* test_audit.c -- pools under audit: puts that were forgotten, uses after a put, which pools are audited
- * and who is told, what the end finds. What is right, however near it comes, is not reported. In every
- * mode. */
+/* test_audit.c -- pools under audit: puts that were forgotten, uses after a put, which pools are
+ * audited and who is told, what the end finds. What is right, however near it comes, is not
+ * reported. In every mode. */
 #include <sys/wait.h>
 #include <unistd.h>
 

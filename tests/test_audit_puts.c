@@ -1,6 +1,6 @@
-/* test_audit_puts.c -- pools under audit: objects put twice, into the wrong pool, or changed after; what
- * callbacks may not do; what lies idle; objects outside the heap. Programs that are right are not
- * reported. In every mode. */
+/* test_audit_puts.c -- pools under audit: objects put twice, into the wrong pool, or changed after;
+ * what callbacks may not do; what lies idle; objects outside the heap. Programs that are right are
+ * not reported. In every mode. */
 #include "poison.h"
 
 #include "audited.h"

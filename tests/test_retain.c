@@ -1,4 +1,5 @@
-/* test_retain.c -- what the scavenger leaves resident, and how fast it works: the pacer's part of it. */
+/* test_retain.c -- what the scavenger leaves resident, and how fast it works: the pacer's part of
+ * it. */
 #include "paced.h"
 
 START_TEST(what_the_next_goal_needs_is_kept)
