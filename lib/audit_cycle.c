@@ -46,10 +46,8 @@ static bool is_busy(const lull_heap *heap, uint32_t number)
     while (t != NULL && t->number != number) {
         t = t->next;
     }
-    /* relaxed: it changes only while threads are not held */
     return t != NULL &&
-           (t->making != NULL ||
-            atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED);
+           (t->making != NULL || lull__thread_standing(t) == LULL__THREAD_SIGNALLED);
 }
 
 /* Looks at the bytes of what lies idle, and notes what may be judged; whether anything may. `end`:

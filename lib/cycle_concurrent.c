@@ -261,9 +261,7 @@ static void stop_to_end(struct lull__cycle *c, struct lull__marker *m)
 
     lull__hold_all(heap);
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
-        /* relaxed: threads are held */
-        bool in_signal =
-            atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
+        bool in_signal = lull__thread_standing(t) == LULL__THREAD_SIGNALLED;
         scan_roots(t, in_signal ? LULL__PART_SIGNAL : LULL__PART_BLOCKED);
     }
     c->markers = (uint32_t)lull__max(c->markers, 1); /* nobody is there to assist */

@@ -18,8 +18,7 @@
 
 static bool held_by_signal(const lull_thread *t)
 {
-    /* relaxed: it changes only while threads are not held */
-    return atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
+    return lull__thread_standing(t) == LULL__THREAD_SIGNALLED;
 }
 
 static void hold(struct lull__cycle *c)

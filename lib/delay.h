@@ -24,6 +24,7 @@
     X(STAND, "a thread saved its context; its state says running")                                \
     X(GO_ON, "no stop is wanted; the thread's state says that it stands")                         \
     X(GO_ON_AGAIN, "the thread's state says running; it has not looked for a stop again")         \
+    X(HELD, "all threads stand; how each of them does has not been asked")                        \
     X(PART_BEGIN, "a thread knows of a handshake; its action is not begun")                       \
     X(PART_DONE, "the action is done; nobody knows it")                                           \
     X(SERVE_LOOK, "a thread has not taken part; whether it is blocked is not asked")              \

@@ -130,7 +130,7 @@ static void lose_threads(lull_heap *heap)
         }
         if (atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_OUTSIDE) {
             /* it was anywhere in the program, as where a signal holds a thread */
-            atomic_store_explicit(&t->state, LULL__THREAD_SIGNALLED, memory_order_relaxed);
+            atomic_store_explicit(&t->standing, LULL__THREAD_SIGNALLED, memory_order_relaxed);
         }
         lull__pool_thread_finish(t);
         lull__cache_retire_all(t);

@@ -12,7 +12,8 @@
  * so either the thread sees the stop before it touches the heap, or the collecting thread sees
  * it running (.inv.stop). A missing StoreLoad here is a bug that other collectors have had
  * (JDK-8325937). A thread that goes back to standing touches nothing in between: the collecting
- * thread may be at its caches already.
+ * thread may be at its caches already. Its state says RUNNING meanwhile, also to a collecting thread
+ * that has seen it stand; so how a held thread stands is asked of `standing` (lull__thread_standing).
  *
  * A thread that has not come after 1 ms gets a signal, if its stack is conservative: the handler
  * holds it where it is, unless it is inside the library, which it leaves by a safepoint or the
@@ -72,7 +73,8 @@ static void announce(lull_heap *heap)
 static void stand(lull_thread *t, enum lull__thread_state state)
 {
     lull__delay(t->heap, LULL__DELAY_STAND);
-    t->standing = state;
+    /* relaxed: whoever sees the state, which is stored after it, sees it */
+    atomic_store_explicit(&t->standing, state, memory_order_relaxed);
     atomic_store_explicit(&t->state, state, memory_order_seq_cst); /* .inv.stop */
     if (stop_of(t) != LULL__STOP_NOT) {
         announce(t->heap);
@@ -84,7 +86,7 @@ static void stand(lull_thread *t, enum lull__thread_state state)
 static bool keeps(const lull_thread *t, uint32_t stop)
 {
     return stop == LULL__STOP_HOLD ||
-           (stop == LULL__STOP_GATE && t->standing != LULL__THREAD_SIGNALLED);
+           (stop == LULL__STOP_GATE && lull__thread_standing(t) != LULL__THREAD_SIGNALLED);
 }
 
 static void wait_for_release(lull_thread *t)
@@ -154,7 +156,7 @@ static void stand_together(const lull_thread *held)
 /* From standing to RUNNING; first the collector finishes, where it takes the thread's part. */
 static void run(lull_thread *t)
 {
-    uint32_t standing = t->standing;
+    uint32_t standing = lull__thread_standing(t);
 
     /* seq_cst: .inv.stop; acquire: pairs with the release in serve */
     while (!atomic_compare_exchange_strong_explicit(&t->state, &standing, LULL__THREAD_RUNNING,
@@ -162,7 +164,7 @@ static void run(lull_thread *t)
         uint64_t since_ns = lull__os_now_ns();
         lull__os_futex_wait(&t->state, LULL__THREAD_SERVED, 0);
         t->waited_ns += lull__os_now_ns() - since_ns;
-        standing = t->standing;
+        standing = lull__thread_standing(t);
     }
 }
 
@@ -193,7 +195,7 @@ static void go_on_together(void)
             break;
         }
         FOR_EACH_TOGETHER (t) {
-            stand(t, (enum lull__thread_state)t->standing);
+            stand(t, (enum lull__thread_state)lull__thread_standing(t));
         }
     }
     FOR_EACH_TOGETHER (t) {
@@ -566,10 +568,11 @@ void lull__hold_all(lull_heap *heap)
 
     ask_all(heap, LULL__STOP_HOLD);
     wait_until_held(heap, asked_ns);
+    lull__delay(heap, LULL__DELAY_HELD);
     for (lull_thread *t = heap->threads; t != NULL; t = t->next) {
-        uint32_t state = atomic_load_explicit(&t->state, memory_order_relaxed);
-        signalled += state == LULL__THREAD_SIGNALLED;
-        if (state == LULL__THREAD_BLOCKED) {
+        uint32_t standing = lull__thread_standing(t);
+        signalled += standing == LULL__THREAD_SIGNALLED;
+        if (standing == LULL__THREAD_BLOCKED) {
             lull__cache_retire_all(t);
         }
     }
@@ -676,7 +679,7 @@ void lull__thread_join(lull_thread *t)
     lull__block();
     t->in_library = 1;
     save_context(t);
-    t->standing = LULL__THREAD_BLOCKED;
+    atomic_store_explicit(&t->standing, LULL__THREAD_BLOCKED, memory_order_relaxed);
     atomic_store_explicit(&t->state, LULL__THREAD_BLOCKED, memory_order_relaxed);
     pthread_mutex_lock(&heap->threads_lock);
     t->number = ++heap->next_thread_number;

@@ -301,7 +301,8 @@ struct lull_thread {
     uint32_t kind;           /* lull_stack_kind */
     _Atomic uint32_t state;  /* enum lull__thread_state */
     _Atomic uint32_t signalled; /* the stop signal is on its way to it */
-    uint32_t standing;       /* the state to stand in, between stand and go on; the thread's own */
+    _Atomic uint32_t standing; /* the state to stand in, between stand and go on; written by the
+                                  thread, see lull__thread_standing */
     volatile uint32_t in_library; /* depth of slow paths; written by the thread, read by its own
                                      signal handler: volatile suffices */
     uint32_t user_blocked;   /* inside lull_blocking_begin/end; the thread's own */

@@ -22,8 +22,7 @@ void lull__pool_thread_init(lull_thread *t)
 
 static bool held_by_signal(const lull_thread *t)
 {
-    /* relaxed: it changes only while threads are not held */
-    return atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_SIGNALLED;
+    return lull__thread_standing(t) == LULL__THREAD_SIGNALLED;
 }
 
 /* What a thread keeps goes to the depot, what it counted to the pool. A fork's child loses threads

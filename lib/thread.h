@@ -41,6 +41,15 @@ LULL__INLINE void lull__enter_own(lull_thread *t)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
+/* How a thread stands that is held: HELD, BLOCKED or SIGNALLED. Its state is another question: one
+ * that would go on says RUNNING before it looks whether it may, and stands again (handshake.c).
+ * relaxed: written before the state, in which whoever holds the thread has seen that it stands, and
+ * always the same until it goes on. */
+LULL__INLINE uint32_t lull__thread_standing(const lull_thread *t)
+{
+    return atomic_load_explicit(&t->standing, memory_order_relaxed);
+}
+
 /* Whether `t` is an attachment of the calling thread, or fails with LULL_E_THREAD. */
 bool lull__thread_check(const lull_thread *t);
 

@@ -10,6 +10,7 @@
 #include "pool.h"
 #include "roots.h"
 #include "span.h"
+#include "thread.h"
 #include "walk.h"
 
 struct verifier {
@@ -109,10 +110,9 @@ static void follow_roots(struct verifier *v)
     lull_tracer *tracer = &v->walk.tracer;
 
     for (lull_thread *t = v->heap->threads; t != NULL; t = t->next) {
-        uint32_t state = atomic_load_explicit(&t->state, memory_order_relaxed);
         v->lenient = v->concurrent && t->kind == LULL_STACK_CONSERVATIVE;
         lull__roots_scan_thread(t, tracer);
-        lull__pool_thread_scan(t, tracer, state == LULL__THREAD_SIGNALLED);
+        lull__pool_thread_scan(t, tracer, lull__thread_standing(t) == LULL__THREAD_SIGNALLED);
     }
     v->lenient = false;
     lull__roots_scan_globals(v->heap, tracer);

@@ -74,6 +74,79 @@ START_TEST(who_goes_on_looks_for_a_stop_again)
 }
 END_TEST
 
+/* ---- who looks for a stop again is held: handshake.c's `standing` ---- */
+
+enum { ABOUT_TO_GO = 1, ALL_STAND, SAYS_RUNNING, CYCLE_OVER };
+
+#define TAKEN_SOME 3
+#define TAKEN_MORE 40
+
+static void guest_goes(void)
+{
+    if (is_guest && atomic_load(&step) < ABOUT_TO_GO) {
+        reach(ABOUT_TO_GO);
+        wait_for(ALL_STAND);
+    }
+}
+
+static void all_stand(void)
+{
+    if (atomic_load(&step) == ABOUT_TO_GO) {
+        reach(ALL_STAND);
+        wait_for(SAYS_RUNNING);
+    }
+}
+
+static void guest_says_running(void)
+{
+    if (is_guest && atomic_load(&step) == ALL_STAND) {
+        reach(SAYS_RUNNING);
+        wait_for(CYCLE_OVER);
+    }
+}
+
+/* It keeps slots that it has not handed out when it blocks, and goes on in the middle of a stop. */
+static void *block_with_slots(void *arg)
+{
+    lull_thread *guest = lull_attach(heap, LULL_STACK_PRECISE);
+    struct thing *thing[TAKEN_MORE];
+
+    ensure(guest != NULL, "%s", lull_error_message());
+    for (int i = 0; i < TAKEN_SOME; i++) {
+        ensure(lull_alloc_any(guest, sizeof(struct thing)) != NULL, "%s", lull_error_message());
+    }
+    lull_blocking_begin(guest);
+    is_guest = true;
+    lull_blocking_end(guest);
+    is_guest = false;
+    for (int i = 0; i < TAKEN_MORE; i++) {
+        thing[i] = lull_alloc_any(guest, sizeof(struct thing));
+    }
+    for (int i = 0; i < TAKEN_MORE; i++) {
+        ensure(alive(thing[i]), "%d is a free slot", i);
+    }
+    ensure(lull_detach(guest) == LULL_OK, "%s", lull_error_message());
+    return arg;
+}
+
+START_TEST(who_looks_for_a_stop_again_gives_back_its_slots)
+{
+    at_point[LULL__DELAY_GO_ON] = guest_goes;
+    at_point[LULL__DELAY_HELD] = all_stand;
+    at_point[LULL__DELAY_GO_ON_AGAIN] = guest_says_running;
+    pthread_t guest = run(block_with_slots);
+    wait_for(ABOUT_TO_GO);
+    collect();
+    lull_blocking_begin(t); /* the guest may be waiting to detach */
+    while (heap->unswept != 0) {
+        sched_yield();
+    }
+    reach(CYCLE_OVER);
+    pthread_join(guest, NULL);
+    lull_blocking_end(t);
+}
+END_TEST
+
 /* ---- who is served: handshake.c's second look ---- */
 
 enum { LOOKED_AT = 1, BLOCKED, SERVED };
@@ -453,6 +526,7 @@ int main(void)
 
     tcase_add_checked_fixture(stop, set_up_stop, tear_down);
     tcase_add_test(stop, who_goes_on_looks_for_a_stop_again);
+    tcase_add_test(stop, who_looks_for_a_stop_again_gives_back_its_slots);
     tcase_add_test(stop, a_drain_is_not_over_while_an_assist_has_work);
     suite_add_tcase(suite, stop);
     tcase_add_checked_fixture(concurrent, set_up_concurrent, tear_down);
