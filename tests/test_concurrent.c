@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "assist.h"
 #include "cache.h"
 #include "central.h"
 #include "steps.h"
@@ -316,6 +317,35 @@ END_TEST
 /* ---- coming, going, standing ---- */
 
 /* Handshakes are served for a thread in a blocking section: nobody waits for its end. */
+static uint64_t stalls(void)
+{
+    return support_stats(heap).pause_kind[LULL_PAUSE_STALL].count;
+}
+
+/* There is nothing to mark but what the collector has. Until the heap is at its goal the thread goes
+ * on; from there on it leaves its processor to the collector now and then, and that is told of. */
+START_TEST(past_the_goal_who_cannot_help_stalls)
+{
+    const size_t bytes = 8000;
+
+    open_gate();
+    root[0] = make(1);
+    stand_before_marking();
+    lull_set_gc_percent(heap, 100);
+    while (!lull__assist_is_past_goal(heap)) {
+        ck_assert_uint_eq(stalls(), 0);
+        ck_assert_ptr_nonnull(lull_alloc_leaf(t, bytes));
+    }
+    for (size_t i = 0; i < 20000 && stalls() == 0; i++) { /* a yield may be too short to tell of */
+        ensure(lull_alloc_leaf(t, bytes) != NULL, "%s", lull_error_message());
+    }
+    ck_assert_uint_ne(stalls(), 0);
+    lull_set_gc_percent(heap, LULL_PERCENT_OFF); /* no cycle after this one */
+    pass_gate();
+    end_cycle();
+}
+END_TEST
+
 START_TEST(cycles_go_on_beside_a_blocked_thread)
 {
     LULL_FRAME(t, frame, 1);
@@ -601,6 +631,7 @@ int main(void)
     tcase_add_test(tests, the_verifier_names_a_store_that_is_none_of_ours);
     tcase_add_test(tests, a_span_given_back_late_is_swept);
     tcase_add_test(tests, slots_freed_in_a_cache_are_used_at_once);
+    tcase_add_test(tests, past_the_goal_who_cannot_help_stalls);
     tcase_add_test(tests, cycles_go_on_beside_a_blocked_thread);
     tcase_add_test(tests, cycles_go_on_beside_a_thread_that_never_polls);
     tcase_add_test(tests, others_allocate_on_while_a_thread_is_late);
