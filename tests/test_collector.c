@@ -10,42 +10,7 @@
 #include "delay.h"
 #include "heap.h"
 
-#include "fixture.h"
-
-static void (*at_point[LULL__DELAYS])(void);
-
-void __wrap_lull__delay_now(lull_heap *of, enum lull__delay_point point);
-
-void __wrap_lull__delay_now(lull_heap *of, enum lull__delay_point point)
-{
-    (void)of;
-    if (at_point[point] != NULL) {
-        at_point[point]();
-    }
-}
-
-static atomic_int step;
-
-static void wait_for(int wanted)
-{
-    while (atomic_load(&step) < wanted) {
-        sched_yield();
-    }
-}
-
-/* The same by a thread that takes part in handshakes meanwhile. */
-static void wait_polling(lull_thread *thread, int wanted)
-{
-    while (atomic_load(&step) < wanted) {
-        lull_safepoint(thread);
-        sched_yield();
-    }
-}
-
-static void reach(int number)
-{
-    atomic_store(&step, number);
-}
+#include "points.h"
 
 static void set_up_concurrent(void)
 {
@@ -56,20 +21,6 @@ static void set_up_concurrent(void)
     set_up_with(options);
     memset(at_point, 0, sizeof at_point);
     atomic_store(&step, 0);
-}
-
-static void ask_for_cycle(void)
-{
-    ck_assert(lull__collector_ask(heap, LULL__REASON_FORCED));
-}
-
-/* Until the cycle that runs, or is to run, is over and swept. */
-static void end_cycle(uint64_t cycles_before)
-{
-    while (heap->cycles == cycles_before || heap->unswept != 0) {
-        lull_safepoint(t);
-        sched_yield();
-    }
 }
 
 /* ---- whose turn it is: collector.c's turn_lock ---- */

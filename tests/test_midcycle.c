@@ -9,10 +9,8 @@
 
 #include "collector.h"
 #include "heap.h"
-#include "mark_queue.h"
-#include "scarce.h"
 
-#include "fixture.h"
+#include "famine.h"
 
 static atomic_int reached, open;
 
@@ -26,30 +24,6 @@ static void trace_gate(lull_tracer *tracer, const void *object, size_t size, voi
         }
     }
     lull_trace(tracer, *(void *const *)object);
-}
-
-static struct lull__chunk *spare; /* the mark queue's chunks, while there is no memory */
-
-/* No chunk is to be had, neither from the queue nor from the system. */
-static void take_memory(void)
-{
-    struct lull__chunk *chunk;
-
-    atomic_store(&scarce_maps, 0);
-    while ((chunk = lull__queue_take_empty(&heap->queue)) != NULL) {
-        chunk->next = spare;
-        spare = chunk;
-    }
-}
-
-static void give_memory(void)
-{
-    atomic_store(&scarce_maps, PLENTY);
-    while (spare != NULL) {
-        struct lull__chunk *chunk = spare;
-        spare = chunk->next;
-        lull__queue_give_empty(&heap->queue, chunk);
-    }
 }
 
 static void set_up_concurrent(void)

@@ -3,10 +3,10 @@
  * barrier. */
 #include "barrier.h"
 #include "handshake.h"
-#include "mark_queue.h"
-#include "scarce.h"
 
 #include "windows.h"
+
+#include "famine.h"
 
 /* ---- rounds have an end: .arg.bound ---- */
 
@@ -91,30 +91,6 @@ END_TEST
 enum { AT_GATE = 1, ROUND_ASKED, PART_TAKEN, STORED, CHILD_TAKEN };
 
 static atomic_bool open;
-
-static struct lull__chunk *spare; /* the mark queue's chunks, while there is no memory */
-
-/* No chunk is to be had, neither from the queue nor from the system. */
-static void take_memory(void)
-{
-    struct lull__chunk *chunk;
-
-    atomic_store(&scarce_maps, 0);
-    while ((chunk = lull__queue_take_empty(&heap->queue)) != NULL) {
-        chunk->next = spare;
-        spare = chunk;
-    }
-}
-
-static void give_memory(void)
-{
-    atomic_store(&scarce_maps, PLENTY);
-    while (spare != NULL) {
-        struct lull__chunk *chunk = spare;
-        spare = chunk->next;
-        lull__queue_give_empty(&heap->queue, chunk);
-    }
-}
 
 /* Waits the first time, then reports its first word. */
 static void trace_gate(lull_tracer *tracer, const void *object, size_t size, void *arg)

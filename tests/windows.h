@@ -1,62 +1,17 @@
 /* windows.h -- what the suites share in which a thread stands between two instructions, at a delay
  * point (delay.h), until others have done what they may. All of it is led by hand; nothing depends on
- * time. Included by one file a program, which is linked with --wrap=lull__delay_now. */
+ * time. Included by one file a program. */
 #ifndef LULL_TESTS_WINDOWS_H
 #define LULL_TESTS_WINDOWS_H
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 
-#include "collector.h"
-#include "delay.h"
-#include "heap.h"
-
-#include "fixture.h"
+#include "points.h"
 
 #define STOP_SIGNAL SIGUSR1
 
-/* ---- the points ---- */
-
-static void (*at_point[LULL__DELAYS])(void);
-
-void __wrap_lull__delay_now(lull_heap *of, enum lull__delay_point point);
-
-void __wrap_lull__delay_now(lull_heap *of, enum lull__delay_point point)
-{
-    (void)of;
-    if (at_point[point] != NULL) {
-        at_point[point]();
-    }
-}
-
 static _Thread_local bool is_guest; /* the thread whose points count */
-
-/* ---- what happened, by number ---- */
-
-static atomic_int step;
-
-static void wait_for(int wanted)
-{
-    while (atomic_load(&step) < wanted) {
-        sched_yield();
-    }
-}
-
-/* The same by a thread that takes part in handshakes meanwhile. */
-static void wait_polling(lull_thread *thread, int wanted)
-{
-    while (atomic_load(&step) < wanted) {
-        lull_safepoint(thread);
-        sched_yield();
-    }
-}
-
-static void reach(int number)
-{
-    atomic_store(&step, number);
-}
 
 static pthread_t run(void *(*f)(void *))
 {
@@ -110,20 +65,6 @@ static void set_up_window(lull_mode mode)
 static void set_up_concurrent(void)
 {
     set_up_window(LULL_MODE_CONCURRENT);
-}
-
-static void ask_for_cycle(void)
-{
-    ck_assert(lull__collector_ask(heap, LULL__REASON_FORCED));
-}
-
-/* Until the cycle that runs, or is to run, is over and swept. */
-static void end_cycle(uint64_t cycles_before)
-{
-    while (heap->cycles == cycles_before || heap->unswept != 0) {
-        lull_safepoint(t);
-        sched_yield();
-    }
 }
 
 #endif
