@@ -51,10 +51,12 @@ static bool assist(lull_thread *t, uint64_t now_ns)
 {
     lull_heap *heap = t->heap;
     bool alone = heap->options.mode == LULL_MODE_INCREMENTAL;
-    struct lull__progress progress = lull__assist_progress(heap);
 
-    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed) ||
-        !lull__pacer_is_behind(&progress)) {
+    if (!atomic_load_explicit(&heap->marking, memory_order_relaxed)) {
+        return false;
+    }
+    struct lull__progress progress = lull__assist_progress(heap);
+    if (!lull__pacer_is_behind(&progress)) {
         return false;
     }
     t->in_callback++; /* trace callbacks */
