@@ -59,10 +59,11 @@ static void ask_for_cycle(void)
     ck_assert(lull__collector_ask(heap, LULL__REASON_FORCED));
 }
 
-/* Until the cycle that runs, or is to run, is over and swept. */
+/* Until the cycle that runs, or is to run, is over and swept, and another one may be asked for. */
 static void end_cycle(uint64_t cycles_before)
 {
-    while (heap->cycles == cycles_before || heap->unswept != 0) {
+    while (heap->cycles == cycles_before || heap->unswept != 0 ||
+           atomic_load(&heap->collector.wanted)) {
         lull_safepoint(t);
         sched_yield();
     }
