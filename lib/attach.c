@@ -1,6 +1,4 @@
 /* attach.c -- mutator threads come and go; blocking sections. */
-#include <stdlib.h>
-
 #include "error.h"
 #include "grey.h"
 #include "handshake.h"
@@ -17,6 +15,59 @@ static bool find_stack(lull_thread *t)
     return true;
 }
 
+/* ---- threads that end attached ---- */
+
+/* A thread that is cancelled, or whose last function knows nothing of the heap, is detached as it ends:
+ * a collection would wait for it for ever. Its thread-specific data has a destructor for that, which
+ * comes round twice, as the program's own destructors may still use the heap: those of data that the
+ * thread has when it ends run in the first round, all of them. Destructors run in the order of their
+ * keys; this one is made when the library is loaded, to come before the program's. */
+enum { FIRST_ROUND = 1, LAST_ROUND };
+
+static pthread_key_t ending; /* the round to come, of a thread that is attached; 0: it is not */
+static bool ending_made;     /* before anybody calls */
+
+static void detach(lull_thread *t);
+
+/* Those that were not popped: their functions are no more, and their memory will be others'. */
+static void drop_frames(void)
+{
+    for (lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
+        if (t->user_blocked) {
+            lull__section_end(t);
+        }
+        t->frames = NULL;
+    }
+}
+
+static void on_end(void *round)
+{
+    drop_frames();
+    if ((uintptr_t)round == FIRST_ROUND && pthread_setspecific(ending, (void *)LAST_ROUND) == 0) {
+        return;
+    }
+    while (lull__thread_attachments() != NULL) {
+        detach(lull__thread_attachments());
+    }
+}
+
+__attribute__((constructor)) static void make_key(void)
+{
+    ending_made = pthread_key_create(&ending, on_end) == 0;
+}
+
+static bool await_end(void)
+{
+    if (!ending_made || (pthread_getspecific(ending) == NULL &&
+                         pthread_setspecific(ending, (void *)FIRST_ROUND) != 0)) {
+        lull__fail(LULL_E_NO_MEMORY, "no thread-specific data, to tell when the thread ends");
+        return false;
+    }
+    return true;
+}
+
+/* ---- coming ---- */
+
 lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
 {
     if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
@@ -30,6 +81,9 @@ lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
     }
     if (lull_self(heap) != NULL) {
         lull__fail(LULL_E_STATE, "the thread is attached to this heap already");
+        return NULL;
+    }
+    if (!await_end()) {
         return NULL;
     }
     lull_thread *t = lull__thread_new(heap, stack);
@@ -46,6 +100,8 @@ lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
     return t;
 }
 
+/* ---- going ---- */
+
 /* The last that a thread does, among the heap's threads still, under their lock: nobody may come for
  * its magazines, which are gone, with it in the list. What it shaded, also while it gave them back,
  * is the markers' now. Its roots are nobody's. */
@@ -57,6 +113,14 @@ static void hand_over(lull_thread *t)
     lull__mark_assist_finish(t);
 }
 
+static void detach(lull_thread *t)
+{
+    lull__thread_part(t, hand_over);
+    if (lull__thread_attachments() == NULL) {
+        pthread_setspecific(ending, NULL);
+    }
+}
+
 int lull_detach(lull_thread *t)
 {
     if (!lull__thread_check(t)) {
@@ -66,9 +130,11 @@ int lull_detach(lull_thread *t)
         return lull__fail(LULL_E_STATE,
                           "the thread has frames pushed, or is in a blocking section or a callback");
     }
-    lull__thread_part(t, hand_over);
+    detach(t);
     return LULL_OK;
 }
+
+/* ---- blocking ---- */
 
 int lull_blocking_begin(lull_thread *t)
 {

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "thread.h"
@@ -155,8 +154,7 @@ static void tell(lull_heap *heap, struct lull__finding *finding)
     if (fn != NULL) {
         fn(&finding->report, arg);
     } else {
-        ssize_t written = write(STDERR_FILENO, text.line, text.length);
-        (void)written;
+        lull__os_say(text.line, text.length);
     }
     errno = saved_errno;
 }

@@ -22,7 +22,9 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
 {
     lull_heap *heap = t->heap;
     uint64_t start_ns = lull__os_now_ns();
+    int cancel;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* it has locks while it waits */
     lull__block();
     t->in_callback++; /* all of the program's that runs on this thread until the cycle is over */
     /* without a collector thread, for want of memory, the program stops for once */
@@ -32,6 +34,7 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
     lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, lull__os_now_ns() - start_ns);
     t->in_callback--;
     lull__unblock(); /* where it must wait for a cycle of another thread, that is a pause too */
+    pthread_setcancelstate(cancel, &cancel);
 }
 
 void lull__cycle_start(lull_thread *t)

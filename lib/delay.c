@@ -1,9 +1,7 @@
 /* delay.c -- how long a thread lingers at a point of the protocol; see delay.h. */
 #include "delay.h"
 
-#include <errno.h>
 #include <sched.h>
-#include <time.h>
 
 /* splitmix64's finish (Steele, Lea & Flood 2014). */
 static uint64_t mix(uint64_t z)
@@ -13,13 +11,12 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-static void sleep_ns(long ns)
+/* In a signal handler, too, and no cancellation point. */
+static void sleep_ns(uint64_t ns)
 {
-    struct timespec time = {.tv_nsec = ns};
-    int saved = errno; /* it may be a signal handler that sleeps */
+    static _Atomic uint32_t nobody_wakes;
 
-    nanosleep(&time, NULL);
-    errno = saved;
+    lull__os_futex_wait(&nobody_wakes, 0, ns + 1);
 }
 
 void lull__delay_now(lull_heap *heap, enum lull__delay_point point)

@@ -137,11 +137,12 @@ static void lose_threads(lull_heap *heap)
         lull__grey_drop(t);
         lull__mark_assist_finish(t);
         *link = t->next;
-        t->next = heap->gone_threads;
-        heap->gone_threads = t;
         heap->thread_count--;
-        atomic_store_explicit(&t->state, LULL__THREAD_GONE, memory_order_relaxed);
         lull__emit(&heap->events, thread_detach, t->number, heap->thread_count);
+        lull_thread *oldest = lull__thread_gone(t);
+        if (oldest != NULL) {
+            lull__thread_free(oldest);
+        }
     }
 }
 

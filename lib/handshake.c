@@ -711,15 +711,16 @@ void lull__thread_part(lull_thread *t, void (*part)(lull_thread *t))
     lull__delay(heap, LULL__DELAY_DETACH);
     part(t);
     *link = t->next;
-    t->next = heap->gone_threads;
-    heap->gone_threads = t;
     heap->thread_count--;
-    atomic_store_explicit(&t->state, LULL__THREAD_GONE, memory_order_relaxed); /* under the lock */
+    lull_thread *oldest = lull__thread_gone(t);
     lull__emit(&heap->events, thread_detach, t->number, heap->thread_count);
     lull__delay(heap, LULL__DELAY_LEAVE);
     lull__thread_unlink(t);
     lull__cache_hide(t);
     t->user_blocked = 1; /* for ever */
     pthread_mutex_unlock(&heap->threads_lock); /* whoever waits to destroy the heap may do so now */
+    if (oldest != NULL) {
+        lull__thread_free(oldest);
+    }
     lull__unblock();
 }

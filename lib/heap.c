@@ -151,16 +151,17 @@ int lull_heap_create(const lull_options *options, lull_heap **out)
 
 static void free_threads(lull_heap *heap)
 {
-    while (heap->gone_threads != NULL) {
-        lull_thread *t = heap->gone_threads;
-        heap->gone_threads = t->next;
-        lull__pool_thread_finish(t);
+    while (heap->gone.first != NULL) {
+        lull_thread *t = heap->gone.first;
+        heap->gone.first = t->next;
         lull__thread_free(t);
     }
 }
 
 int lull_heap_destroy(lull_heap *heap)
 {
+    int cancel;
+
     lull__registry_lock();
     bool known = heap != NULL && lull__registry_remove(heap);
     if (!known || lull__thread_any(heap)) {
@@ -172,11 +173,13 @@ int lull_heap_destroy(lull_heap *heap)
                      : lull__fail(LULL_E_INVALID, "this is no heap, or one destroyed before");
     }
     lull__registry_unlock();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* half a heap would be left */
     lull__finalizer_thread_stop(heap);
     heap->magic = 0;
     free_threads(heap);
     lull__audit_end(heap);
     finish_parts(heap);
+    pthread_setcancelstate(cancel, &cancel);
     return LULL_OK;
 }
 

@@ -294,7 +294,7 @@ enum lull__weak_phase {
 struct lull_thread {
     struct lull_thread_head head; /* public */
     lull_heap *heap;
-    lull_thread *next;       /* in heap->threads or heap->gone_threads; under threads_lock */
+    lull_thread *next;       /* in heap->threads or heap->gone; under threads_lock */
     lull_thread *os_next;    /* attachments of one OS thread; that thread's own */
     pthread_t pthread;
     uint32_t number;         /* from 1; that of a detached thread is not used again */
@@ -343,6 +343,15 @@ struct lull_thread {
     _Atomic uint32_t pool_resting; /* 1 + index of the magazines that it is emptying before it
                                       blocks; 0: none */
     _Atomic uint64_t pools_seen; /* heap->pools_retired when it last emptied retired magazines */
+};
+
+/* Threads that were detached, the oldest first. Their memory is kept for a while, so that who
+ * allocates with one of them all the same gets an error; but not for ever, as threads may come and go
+ * as long as the heap lives. */
+#define LULL__GONE_MOST 64
+struct lull__gone {
+    lull_thread *first, *last;
+    uint32_t count;
 };
 
 /* A thread's memory is one mapping: a line of zeros, the lull_thread, its magazines by their index.
@@ -585,7 +594,7 @@ struct lull_heap {
     /* threads and stopping */
     pthread_mutex_t threads_lock;
     lull_thread *threads;
-    lull_thread *gone_threads;   /* detached; kept so that a second detach is seen */
+    struct lull__gone gone;      /* under threads_lock */
     uint32_t thread_count;
     uint32_t next_thread_number;
     _Atomic uint32_t stop;       /* futex: enum lull__stop */

@@ -31,9 +31,15 @@ void lull__assert_failed(const char *file, int line, const char *expression, uin
     char text[256];
     int n = snprintf(text, sizeof text, "lull: %s:%d: assertion failed: %s (%#lx, %#lx)\n", file,
                      line, expression, (unsigned long)a, (unsigned long)b);
-    ssize_t written = write(2, text, lull__min((size_t)n, sizeof text - 1));
-    (void)written;
+    lull__os_say(text, lull__min((size_t)n, sizeof text - 1));
     abort();
+}
+
+void lull__os_say(const char *text, size_t length)
+{
+    long written = syscall(SYS_write, STDERR_FILENO, text, length);
+
+    (void)written; /* what stderr does not take is nobody's loss */
 }
 
 void *lull__os_reserve(size_t bytes)

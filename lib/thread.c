@@ -123,3 +123,21 @@ void lull__thread_free(lull_thread *t)
     lull__cache_finish(t);
     lull__os_unmap((char *)t - LULL__THREAD_LEAD, LULL__THREAD_BYTES);
 }
+
+lull_thread *lull__thread_gone(lull_thread *t)
+{
+    struct lull__gone *gone = &t->heap->gone;
+    lull_thread *oldest = NULL;
+
+    /* relaxed: the thread's own, and for those under the lock */
+    atomic_store_explicit(&t->state, LULL__THREAD_GONE, memory_order_relaxed);
+    t->next = NULL;
+    *(gone->first == NULL ? &gone->first : &gone->last->next) = t;
+    gone->last = t;
+    if (++gone->count > LULL__GONE_MOST) {
+        oldest = gone->first;
+        gone->first = oldest->next;
+        gone->count--;
+    }
+    return oldest;
+}

@@ -72,4 +72,8 @@ void lull__thread_unlink(lull_thread *t);
 lull_thread *lull__thread_new(lull_heap *heap, lull_stack_kind kind);
 void lull__thread_free(lull_thread *t);
 
+/* Under threads_lock: `t`, which has left the heap's threads, is GONE. Returns the one that has been
+ * gone for longest, if they are more than are kept; it is the caller's to free. */
+lull_thread *lull__thread_gone(lull_thread *t);
+
 #endif

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "finalizer.h"
 #include "pool.h"
@@ -47,8 +46,7 @@ static void report(const struct verifier *v, const struct lull__meeting *object)
                                    : "");
     }
     n += (int)at;
-    ssize_t written = write(2, text, lull__min((size_t)n, sizeof text - 1));
-    (void)written;
+    lull__os_say(text, lull__min((size_t)n, sizeof text - 1));
     abort();
 }
 
