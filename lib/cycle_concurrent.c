@@ -56,9 +56,9 @@
  *   WITHOUT_VALUE_SHADE, KEY_OVER_BLACK, WITHOUT_KEYS, WITHOUT_LIBRARY, WITHOUT_CLEAR)
  * .arg.pool   What a pool keeps are roots: magazines of their threads, the depot shared. What comes to
  *   the depot is shaded, as that was scanned before; what leaves it is found by its thread's next
- *   part; and nobody steals in a handshake, so that a round sees both threads before, or both after
- *   (pool_exchange.c, .inv.pool.moves). (p.round; WITHOUT_MOVES, WITHOUT_DEPOT, WITHOUT_MAGAZINES,
- *   STEALS_IN_HANDSHAKE)
+ *   part; and so is what is stolen, as nobody steals in a handshake: a round sees both threads before,
+ *   or both after (pool_exchange.c, .inv.pool.moves). (p.round; WITHOUT_MOVES, WITHOUT_DEPOT,
+ *   WITHOUT_MAGAZINES, STEALS_IN_HANDSHAKE)
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round

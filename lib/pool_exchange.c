@@ -17,9 +17,10 @@
  *
  * .inv.pool.moves: beside a cycle, what moves from a thread to the depot is shaded: the depot was
  *   scanned when marking began, and a round may have seen another thread, which takes it there,
- *   before. What moves from the depot to a thread is not: the thread's next part finds it. What is
- *   stolen is shaded too, but what counts is that a handshake has threads_lock: so a round sees both
- *   threads before, or both after. (cycle_concurrent.c, .arg.pool) */
+ *   before. What moves from the depot to a thread is not: the thread's next part finds it. Nor is what
+ *   is stolen: a handshake has threads_lock, so a round sees both threads before, or both after; in
+ *   the middle of one shading would not help, as the thief's words go to the markers by its part.
+ *   (cycle_concurrent.c, .arg.pool) */
 #include "pool.h"
 
 #include <sched.h>

@@ -11,7 +11,8 @@
 
 /* Takes half of what a blocked thread keeps. Its state says SERVED meanwhile: it does not go on, and
  * no handshake serves it; a stop waits for the thief, which runs; and to leave the heap it needs
- * threads_lock, which the thief has. So no handshake is under way either (.inv.pool.moves). */
+ * threads_lock, which the thief has. So no handshake is under way either, and what moves need not be
+ * shaded (.inv.pool.moves). */
 static bool steal_from(lull_thread *thief, lull_thread *victim, struct lull_pool *pool,
                        struct lull_magazines *m)
 {
@@ -29,7 +30,6 @@ static bool steal_from(lull_thread *thief, lull_thread *victim, struct lull_pool
     if (n != 0) {
         lull__delay(thief->heap, LULL__DELAY_POOL_STEAL);
         lull__pool_take_out(victim, pool, other, m->object, n);
-        lull__pool_shade(thief, pool, m->object, n);
         lull__magazine_set_count(thief, m, n);
         m->received += (int64_t)n;
         lull__pool_come_away(pool, n);

@@ -86,13 +86,13 @@
  *   refuted  WITHOUT_DEPOT+POOL             .arg.pool     p.round the depot is not scanned
  *   refuted  WITHOUT_MAGAZINES+POOL         .arg.pool     p.round nor are magazines
  *   refuted  STEALS_IN_HANDSHAKE+STEAL      .arg.pool     p.round threads steal between two parts
+ *   refuted  STEALS_IN_HANDSHAKE+STOLEN_SHADED+STEAL .arg.pool p.round though they shade
  *
  *   holds    SHADED_AFTER                   .arg.edges    -       the store before the shade
  *   holds    SCANNED_FIRST                  .arg.edges    -       the scan before black
- *   holds    STOLEN_UNSHADED+STEAL          .arg.pool     -       steals do not shade
  *
- * The last three need no care: no part in a handshake comes between the store and the shade; stores
- * do not ask for the holder's colour; a round sees both threads before a steal, or both after.
+ * The last two need no care: no part in a handshake comes between the store and the shade; stores do
+ * not ask for the holder's colour.
  *
  * How a state is less than the library's, and why nothing is lost by it:
  *

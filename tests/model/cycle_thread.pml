@@ -145,10 +145,10 @@ inline take_slot()
 #else
 #define SHADE_MOVED(t, set) SHADE(t, (barrier[t] != OFF -> set : 0))
 #endif
-#ifdef STOLEN_UNSHADED
-#define SHADE_STOLEN(t, set) skip
-#else
+#ifdef STOLEN_SHADED
 #define SHADE_STOLEN(t, set) SHADE_MOVED(t, set)
+#else
+#define SHADE_STOLEN(t, set) skip
 #endif
 #ifdef STEALS_IN_HANDSHAKE
 #define MAY_STEAL (!served[1])
