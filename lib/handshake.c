@@ -11,20 +11,31 @@
  *
  * so either the thread sees the stop before it touches the heap, or the collecting thread sees
  * it running (.inv.stop). A missing StoreLoad here is a bug that other collectors have had
- * (JDK-8325937). A thread that goes back to standing touches nothing in between: the collecting
- * thread may be at its caches already. Its state says RUNNING meanwhile, also to a collecting thread
- * that has seen it stand; so how a held thread stands is asked of `standing` (lull__thread_standing).
+ * (JDK-8325937).
  *
  * A thread that has not come after 1 ms gets a signal, if its stack is conservative: the handler
  * holds it where it is, unless it is inside the library, which it leaves by a safepoint or the
  * next signal, or on another stack than the one told. The kernel has put all its registers on
  * its stack by then.
  *
- * .inv.together: a thread that is attached to several heaps stands in all of them when it waits
- * for one, and goes on in all at once: if it ran in one heap while it waits for another, two
- * threads could each be waited for by the collection that the other one waits for. So a safepoint
- * of one heap is a safepoint of all, and a thread that is precise in one of them is held by no
- * signal.
+ * The argument; p. is a property of the model, tests/model/stop.pml, and capitals are steps that it
+ * has left out.
+ *
+ * .arg.stand    Who goes on says RUNNING before it looks for a stop. If there is one it goes back
+ *   to standing, and touches nothing in between: the collecting thread may have seen it stand
+ *   before, and be at its caches already. Who is served does not go on before that is over.
+ *   (p.stop, p.cache; WITHOUT_LOOK, TOUCHES, RUNS_SERVED)
+ * .arg.standing A held thread's state may so say RUNNING. How it stands, and with that who gives
+ *   back its slots, is asked of `standing`, which it wrote before it stood (lull__thread_standing).
+ *   (p.cache; STATE_ASKED, STANDING_LATE)
+ * .arg.signal   Who is held by a signal may be about to return a slot, so keeps them all; but has
+ *   no lock that a collection may need (.inv.held). (p.cache, p.end; TAKES_SIGNALLED,
+ *   HOLDS_IN_LIBRARY)
+ * .arg.together A thread that is attached to several heaps stands in all of them when it waits for
+ *   one, and goes on in all at once (.inv.together): if it ran in one heap while it waits for
+ *   another, two threads could each be waited for by the collection that the other one waits for.
+ *   So a safepoint of one heap is a safepoint of all, and a thread that is precise in one of them
+ *   is held by no signal. (p.end; STANDS_ALONE, GOES_ON_ALONE)
  *
  * A fork cannot hold threads by signals: it takes the C library's locks itself, after this
  * library's part. It needs no thread to stand still, but all to be out of the library until it is

@@ -253,7 +253,8 @@ _Static_assert(sizeof(struct lull__cache) == 64, "one cache line");
  *   RUNNING -> HELD -> RUNNING        the thread, at a safepoint
  *   RUNNING -> BLOCKED -> RUNNING     the thread, around blocking sections
  *   RUNNING -> SIGNALLED -> RUNNING   the thread's signal handler
- *   BLOCKED -> SERVED -> BLOCKED      the collector, taking its part in a handshake
+ *   BLOCKED -> SERVED -> BLOCKED      the collector, taking its part in a handshake; a thread that
+ *                                     takes from its magazines (pool_steal.c)
  *   RUNNING -> OUTSIDE                the thread's signal handler, while another thread forks: it
  *                                     goes on, but not into the library
  *   OUTSIDE -> RUNNING                the forking thread

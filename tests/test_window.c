@@ -14,7 +14,7 @@ static void set_up_stop(void)
     set_up_window(LULL_MODE_STOP);
 }
 
-/* ---- going on after a stop: handshake.c's second look ---- */
+/* ---- going on after a stop: handshake.c, .arg.stand ---- */
 
 enum { GOING_ON = 1, STOPPED, WENT_BACK, WENT_ON };
 
@@ -74,7 +74,7 @@ START_TEST(who_goes_on_looks_for_a_stop_again)
 }
 END_TEST
 
-/* ---- who looks for a stop again is held: handshake.c's `standing` ---- */
+/* ---- who looks for a stop again is held: handshake.c, .arg.standing ---- */
 
 enum { ABOUT_TO_GO = 1, ALL_STAND, SAYS_RUNNING, CYCLE_OVER };
 
