@@ -24,12 +24,12 @@
  * .arg.stand    Who goes on says RUNNING before it looks for a stop. If there is one it goes back
  *   to standing, and touches nothing in between: the collecting thread may have seen it stand
  *   before, and be at its caches already. Who is served does not go on before that is over.
- *   (p.stop, p.cache; WITHOUT_LOOK, TOUCHES, RUNS_SERVED)
+ *   (p.stop, p.slots; WITHOUT_LOOK, TOUCHES, RUNS_SERVED)
  * .arg.standing A held thread's state may so say RUNNING. How it stands, and with that who gives
  *   back its slots, is asked of `standing`, which it wrote before it stood (lull__thread_standing).
- *   (p.cache; STATE_ASKED, STANDING_LATE)
+ *   (p.slots; STATE_ASKED, STANDING_LATE)
  * .arg.signal   Who is held by a signal may be about to return a slot, so keeps them all; but has
- *   no lock that a collection may need (.inv.held). (p.cache, p.end; TAKES_SIGNALLED,
+ *   no lock that a collection may need (.inv.held). (p.slots, p.end; TAKES_SIGNALLED,
  *   HOLDS_IN_LIBRARY)
  * .arg.together A thread that is attached to several heaps stands in all of them when it waits for
  *   one, and goes on in all at once (.inv.together): if it ran in one heap while it waits for

@@ -9,7 +9,7 @@
  * many.
  *
  *   p.stop   who is held, or served, touches nothing of that heap's
- *   p.cache  while threads are held, all slots that they took and did not hand out are given back;
+ *   p.slots  while threads are held, all slots that they took and did not hand out are given back;
  *            but nobody takes those of a thread that is in the middle of an allocation
  *   p.end    nobody waits for ever
  *
@@ -20,10 +20,10 @@
  *
  *   refuted  WITHOUT_LOOK            .arg.stand    p.stop  who goes on does not look for a stop
  *   refuted  TOUCHES                 .arg.stand    p.stop  who goes back gives its slots back
- *   refuted  RUNS_SERVED             .arg.stand    p.cache who is served goes on: is it blocked?
- *   refuted  STATE_ASKED             .arg.standing p.cache how a thread stands is read of its state
- *   refuted  STANDING_LATE           .arg.standing p.cache `standing` is written after the state
- *   refuted  TAKES_SIGNALLED         .arg.signal   p.cache held by a signal counts as blocked
+ *   refuted  RUNS_SERVED             .arg.stand    p.slots who is served goes on: is it blocked?
+ *   refuted  STATE_ASKED             .arg.standing p.slots how a thread stands is read of its state
+ *   refuted  STANDING_LATE           .arg.standing p.slots `standing` is written after the state
+ *   refuted  TAKES_SIGNALLED         .arg.signal   p.slots held by a signal counts as blocked
  *   refuted  HOLDS_IN_LIBRARY        .arg.signal   p.end   a signal holds who has a lock
  *   refuted  STANDS_ALONE+HEAPS=2    .arg.together p.end   who is asked stands in that heap alone
  *   refuted  GOES_ON_ALONE+HEAPS=2   .arg.together p.end   who goes back does so in that heap alone
@@ -39,7 +39,7 @@
 #define THREADS 2
 #define STOPS (3 - HEAPS) /* that each collector makes */
 
-hidden byte p_stop, p_cache; /* names for the report, always 0 */
+hidden byte p_stop, p_slots; /* names for the report, always 0 */
 #define PROPERTY(name, condition) assert(name || (condition))
 
 /* a thread's state */
@@ -250,9 +250,9 @@ inline give_back(t, heap)
 #ifdef TAKES_SIGNALLED
         how = (how == SIGNALLED -> BLOCKED : how);
 #endif
-        PROPERTY(p_cache, how != BLOCKED || !amid[t]);
+        PROPERTY(p_slots, how != BLOCKED || !amid[t]);
         slots[AT(t, heap)] = (how == BLOCKED -> 0 : slots[AT(t, heap)]);
-        PROPERTY(p_cache, how == SIGNALLED || !slots[AT(t, heap)]);
+        PROPERTY(p_slots, how == SIGNALLED || !slots[AT(t, heap)]);
         how = 0
     }
 }
