@@ -117,6 +117,27 @@ static inline lull_pool *new_pool_with(lull_pool_new_fn make, lull_pool_reset_fn
     return made;
 }
 
+static inline lull_pool *make_pool(lull_pool_options options)
+{
+    options.struct_size = sizeof options;
+    lull_pool *made = lull_pool_create(heap, &options);
+    ck_assert_ptr_nonnull(made);
+    return made;
+}
+
+/* Takes n objects of `p`, and puts them back. */
+static inline void burst(lull_pool *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        table[i] = lull_pool_get(self, p);
+        ck_assert_ptr_nonnull(table[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        lull_pool_put(self, p, table[i]);
+        table[i] = NULL;
+    }
+}
+
 static inline TCase *add_case(Suite *suite, const char *name, void (*fixture)(void))
 {
     TCase *tests = tcase_create(name);

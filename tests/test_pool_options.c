@@ -1,5 +1,4 @@
-/* test_pool_options.c -- every option of a pool, alone and beside threads; changes at run time; what
- * is counted of it. */
+/* test_pool_options.c -- every option of a pool, alone and beside threads; changes at run time. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,33 +17,12 @@ static void set_up(void)
     open_heap(LULL_STACK_PRECISE, 0);
 }
 
-static lull_pool *make_pool(lull_pool_options options)
-{
-    options.struct_size = sizeof options;
-    lull_pool *made = lull_pool_create(heap, &options);
-    ck_assert_ptr_nonnull(made);
-    return made;
-}
-
 static void refused(lull_pool_options options, const char *why)
 {
     options.struct_size = sizeof options;
     ck_assert_ptr_null(lull_pool_create(heap, &options));
     ck_assert_int_eq(lull_error(), LULL_E_INVALID);
     ck_assert_msg(strstr(lull_error_message(), why) != NULL, "%s", lull_error_message());
-}
-
-/* Takes n objects of `p`, and puts them back. */
-static void burst(lull_pool *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        table[i] = lull_pool_get(self, p);
-        ck_assert_ptr_nonnull(table[i]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        lull_pool_put(self, p, table[i]);
-        table[i] = NULL;
-    }
 }
 
 /* ---- bad input ---- */
@@ -691,84 +669,6 @@ START_TEST(a_blocked_thread_is_stolen_from)
 }
 END_TEST
 
-/* ---- counters ---- */
-
-START_TEST(pools_are_listed_by_name)
-{
-    lull_pool_stats stats[4];
-    const char *names[] = {"cc", "aa", "bb"};
-
-    for (size_t i = 0; i < 3; i++) {
-        make_pool((lull_pool_options){.name = names[i], .type = item_type});
-    }
-    ck_assert_uint_eq(lull_pools_read(heap, stats, 4), 4);
-    ck_assert_str_eq(stats[0].name, "aa");
-    ck_assert_str_eq(stats[1].name, "bb");
-    ck_assert_str_eq(stats[2].name, "cc");
-    ck_assert_str_eq(stats[3].name, "items");
-    memset(stats, 0, sizeof stats);
-    ck_assert_uint_eq(lull_pools_read(heap, stats, 2), 4);
-    ck_assert_str_eq(stats[0].name, "aa");
-    ck_assert_str_eq(stats[1].name, "bb");
-    ck_assert_str_eq(stats[2].name, "");
-}
-END_TEST
-
-START_TEST(counters_say_what_happened)
-{
-    take(100);
-    ck_assert_uint_eq(stats_of(pool).made, 100);
-    ck_assert_uint_eq(stats_of(pool).out, 100);
-    ck_assert_uint_eq(stats_of(pool).high_water, 100);
-    give(100);
-    lull_pool_stats s = stats_of(pool);
-    ck_assert_uint_eq(s.out, 0);
-    ck_assert_uint_eq(s.idle_bytes, 100 * lull__max(item_type->head.slot_size, 0));
-    collect();
-    ck_assert_uint_eq(stats_of(pool).last_gets, 100);
-    ck_assert_uint_eq(stats_of(pool).last_hits, 0);
-    take(50);
-    collect();
-    s = stats_of(pool);
-    ck_assert_uint_eq(s.last_gets, 50);
-    ck_assert_uint_eq(s.last_hits, 50);
-    ck_assert_uint_eq(s.hits, s.hits_magazine + s.hits_depot + s.hits_steal + s.hits_victim);
-    ck_assert_uint_gt(s.hits_depot, 0);
-    ck_assert_uint_eq(s.high_water, 100);
-    give(50);
-    collect();
-    collect();
-    take(50);
-    ck_assert_uint_gt(stats_of(pool).hits_victim, 0);
-}
-END_TEST
-
-START_TEST(statistics_have_the_sums)
-{
-    lull_stats stats = {.struct_size = sizeof stats};
-    lull_pool_stats each[2], sum = {0};
-
-    take(10);
-    give(10);
-    burst(make_pool((lull_pool_options){.type = item_type}), 70);
-    ck_assert_int_eq(lull_stats_read(heap, &stats), LULL_OK);
-    ck_assert_uint_eq(lull_pools_read(heap, each, 2), 2);
-    for (size_t i = 0; i < 2; i++) {
-        sum.gets += each[i].gets;
-        sum.hits += each[i].hits;
-        sum.puts += each[i].puts;
-        sum.drops += each[i].drops;
-        sum.idle += each[i].idle;
-        sum.idle_bytes += each[i].idle_bytes;
-    }
-    ck_assert_uint_eq(stats.pools, 2);
-    ck_assert_uint_eq(stats.pool_gets, 80);
-    ck_assert(stats.pool_gets == sum.gets && stats.pool_hits == sum.hits &&
-              stats.pool_puts == sum.puts && stats.pool_drops == sum.drops &&
-              stats.pool_idle == sum.idle && stats.pool_idle_bytes == sum.idle_bytes);
-}
-END_TEST
-
 /* ---- the suite ---- */
 
 int main(void)
@@ -798,9 +698,6 @@ int main(void)
     tcase_add_test(options, objects_of_malloc);
     tcase_add_test(options, objects_from_elsewhere);
     tcase_add_test(options, sizes_without_end);
-    tcase_add_test(options, pools_are_listed_by_name);
-    tcase_add_test(options, counters_say_what_happened);
-    tcase_add_test(options, statistics_have_the_sums);
     tcase_add_loop_test(threads, no_get_gives_an_old_size, 0, 2);
     tcase_add_test(threads, a_blocked_thread_is_stolen_from);
     srunner_run_all(runner, CK_ENV);
