@@ -46,8 +46,10 @@
  * .arg.stop   Ranges registered as stored to without the barrier void .arg.edges; then the last
  *   round is a stop (stop_to_end), which scans all roots again and marks while all threads stand;
  *   and so after reviving. They void .arg.bound, too: so after HYBRID one more round is followed by
- *   the stop, whatever it brought. (p.round, p.bound; WITHOUT_STOP, STOP_WITHOUT_THREADS,
- *   STOP_WITHOUT_SHARED, STOP_ENDS_EARLY, STOP_ONLY_AT_REST)
+ *   the stop, whatever it brought. It finds nobody in the middle of reading a weak reference, which
+ *   is inside the library, and DEAD is said before threads go on. (p.round, p.bound, p.weak;
+ *   WITHOUT_STOP, STOP_WITHOUT_THREADS, STOP_WITHOUT_SHARED, STOP_ENDS_EARLY, STOP_ONLY_AT_REST,
+ *   SETTLES_WITHOUT_STOP, STOP_AMID_READ, STOP_DEAD_LATE)
  * .arg.key    The value of an ephemeron hangs on its key as on a field: when the markers have nothing
  *   left and no ephemeron is to be looked at, the values of all reached keys are marked, and setting
  *   one shades as every store does. Key and value are read without a part in between. Where there is

@@ -20,11 +20,13 @@
  *
  * Features are compiled in by -D, as they multiply the states; it is the second thread that
  * blocks, attaches, assists, or reads the weak reference. CHAIN has the first thread alone, REVIVE
- * the second; LIST is without allocation, and begins with one list of all objects. To keep states
- * few, the second thread alone stores with SIGNAL, WEAK and SHADED_AFTER. Other options leave a
- * step out, or change it. tests/models.tap runs the lines of this table: what Spin must say, the
- * options, the argument in lib/cycle_concurrent.c that this is for, the property that breaks, what
- * the option is.
+ * the second; LIST is without allocation, and begins with one list of all objects. Barriers are
+ * HYBRID after the first round that brings something, and with CHAIN and AT_ONCE before all rounds,
+ * which is the worst that can come to p.bound; UNREAD is without reads of the ephemeron, which
+ * void that. To keep states few, the second thread alone stores with SIGNAL, WEAK, SHADED_AFTER,
+ * EPHEMERON, POOL and STEAL. Other options leave a step out, or change it. tests/models.tap runs
+ * the lines of this table: what Spin must say, the options, the argument in lib/cycle_concurrent.c
+ * that this is for, the property that breaks, what the option is.
  *
  *   holds    -                              .arg.round    -       load, store, drop, allocate
  *   holds    SIGNAL                         .arg.inflight -       handshakes amid a store
@@ -40,8 +42,10 @@
  *   holds    FINAL                          .arg.revive   -       a finalizer alone, no rounds after it
  *   holds    STOP                           .arg.stop     -       a root without the barrier
  *   holds    EPHEMERON+SET                  .arg.key      -       an ephemeron; its value is set
- *   holds    POOL                           .arg.pool     -       magazines and a depot
- *   holds    STEAL                          .arg.pool     -       a blocked thread's magazine
+ *   holds    POOL+STEAL                     .arg.pool     -       magazines, a depot, stealing
+ *   holds    STOP+WEAK                      .arg.stop     -       and a weak reference
+ *   holds    STOP+REVIVE                    .arg.stop     -       and an ephemeron's key, revived
+ *   holds    AT_ONCE+POOL+STEAL+EPHEMERON+UNREAD .arg.bound -     HYBRID, pools, an ephemeron
  *
  *   refuted  H1_IN_H2                       .arg.order    p.round one handshake is H1 and H2
  *   refuted  WITHOUT_SHADE                  .arg.edges    p.round stores do not shade
@@ -55,6 +59,7 @@
  *   refuted  LOWERED_IN_ROUND               .arg.round    p.round the last round ends the barrier
  *   refuted  WITHOUT_HYBRID+CHAIN           .arg.bound    p.bound the overwritten is not shaded
  *   refuted  WITHOUT_HAND_OVER+CHAIN        .arg.bound    p.bound or is not handed over at once
+ *   refuted  WITHOUT_HYBRID+AT_ONCE+POOL+STEAL+EPHEMERON+UNREAD .arg.bound p.bound nor there
  *   refuted  WITHOUT_LAST_ROUND+CHAIN       .arg.bound    p.round no round follows HYBRID
  *   refuted  WITHOUT_LOOK_AGAIN+SIGNAL      .arg.inflight p.rest  stores shade after H4
  *   refuted  WITHOUT_SERVING+BLOCK          .arg.round    p.round rounds leave out who blocks
@@ -76,6 +81,9 @@
  *   refuted  STOP_WITHOUT_SHARED+STOP       .arg.stop     p.round nor that root
  *   refuted  STOP_ENDS_EARLY+STOP           .arg.stop     p.round threads go on before all is marked
  *   refuted  STOP_ONLY_AT_REST+STOP         .arg.stop     p.bound it waits for a round without news
+ *   refuted  STOP_AMID_READ+STOP+WEAK       .arg.stop     p.weak  it comes amid a weak read
+ *   refuted  STOP_DEAD_LATE+STOP+WEAK       .arg.stop     p.weak  threads go on before DEAD
+ *   refuted  SETTLES_WITHOUT_STOP+STOP+REVIVE .arg.stop   p.round no stop ends rounds after reviving
  *   refuted  WITHOUT_KEY+EPHEMERON          .arg.key      p.weak  a key reached late: no value
  *   refuted  WITHOUT_VALUE_SHADE+EPHEMERON+SET .arg.key   p.weak  setting the value does not shade
  *   refuted  WITHOUT_CLEAR+EPHEMERON        .arg.key      p.weak  dead keys stay
@@ -116,9 +124,10 @@
  *     the key of an ephemeron that is read: cleared after reviving, and read in the same way.
  *   - An ephemeron is found with the shared roots: one that is reached later is looked at later, and
  *     no more. Its list and table are not here (tests/test_rounds.c has what went wrong in them).
- *   - A stop finds no thread inside the library. What a finalizer does with its object, resurrecting
- *     it or not, is what threads do with any root. What a pool drops is not here: it is dead, or a
- *     root until it is destroyed.
+ *   - A stop finds no thread inside the library: only STOP_AMID_READ holds one in the middle of a
+ *     weak read. After reviving it may come after any round, as their number is not here. What a
+ *     finalizer does with its object, resurrecting it or not, is what threads do with any root.
+ *     What a pool drops is not here: it is dead, or a root until it is destroyed.
  *   - Memory is sequentially consistent. What the library needs of its orders is for
  *     tests/test_litmus.c; they are few, since handshakes order everything else.
  *
@@ -302,7 +311,11 @@ inline shared_roots()
 /* Threads stand while all roots are scanned. */
 inline stop_to_end()
 {
+#ifdef STOP_AMID_READ
     held_all = 1;
+#else
+    atomic { !reading -> held_all = 1 };
+#endif
 #ifndef STOP_WITHOUT_THREADS
     atomic { SHADE(0, ROOTS(0)); flush(0); SHADE(1, ROOTS(1)); flush(1) };
 #endif
@@ -311,6 +324,9 @@ inline stop_to_end()
     held_all = 0;
 #endif
     drain();
+#ifdef STOP_DEAD_LATE
+    held_all = 0;
+#endif
     atomic { weak_phase = DEAD; held_all = 0 }
 }
 
@@ -330,7 +346,7 @@ proctype collector()
 #endif
     drain();
     brought = 0;
-#ifdef CHAIN
+#if defined(CHAIN) || defined(AT_ONCE)
     handshake(TO_HYBRID, HYBRID);
     hybrid = 1;
 #endif
@@ -360,12 +376,10 @@ proctype collector()
 #endif
           brought = 0 }
        fi;
-#if !defined(EPHEMERON) && !defined(POOL) && !defined(STEAL)
        if
        :: hybrid
        :: else -> handshake(TO_HYBRID, HYBRID); hybrid = 1
        fi
-#endif
     od;
     atomic {
         find_live();
@@ -389,8 +403,13 @@ proctype collector()
        :: brought = 0;
           take_one_round();
           if
+#if defined(STOP) && !defined(SETTLES_WITHOUT_STOP)
+          :: brought
+          :: stop_to_end(); break
+#else
           :: brought
           :: else -> break
+#endif
           fi
        od;
 #endif
@@ -461,7 +480,7 @@ init {
         attached[1] = 1;
 #endif
         field[0] = 1;
-#ifdef READS_WEAK
+#ifdef HAS_WEAK
         weak = 1;
 #endif
 #ifdef EPHEMERON

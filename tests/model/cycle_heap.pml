@@ -11,7 +11,10 @@
 #define LIST /* no allocation: the objects are one list, which the threads may take apart */
 #endif
 #if defined(WEAK) || defined(REVIVE) || defined(EPHEMERON)
+#define HAS_WEAK
+#ifndef UNREAD
 #define READS_WEAK
+#endif
 #endif
 
 /* Names for the report of who is broken; always 0. */
@@ -83,6 +86,7 @@ bit lost;                /* queue->overflow */
 byte final;              /* the object whose finalizer is to run */
 bit published;           /* threads may take it */
 bit held_all;            /* a stop */
+bit reading;             /* the second thread reads the weak reference: inside the library */
 byte scanned;            /* the object whose field a marker is about to read */
 byte weak_phase;
 bit flipped;
@@ -111,7 +115,7 @@ inline find_live()
     FOLLOW_ALL
 }
 
-#if defined(READS_WEAK) || defined(FINAL)
+#if defined(HAS_WEAK) || defined(FINAL)
 #define TARGET (freed_target -> 0 : BIT(1))
 #else
 #define TARGET 0

@@ -174,6 +174,8 @@ inline take_slot()
         slot = 0; value = 0; seen = 0;                                                           \
         tidy() }
 
+/* inside the library: only STOP_AMID_READ holds a thread there */
+#define GOES_ON (!held_all)
 #define IS_REACHED(o) HAS((new_black_now -> black : white), o)
 
 proctype thread(byte t)
@@ -275,22 +277,22 @@ proctype thread(byte t)
 
 #ifdef READS_WEAK
     /* lull_weak_get; `value` is no root before it returns, and no part is taken before */
-    :: atomic { t == 1 && MAY -> seen = weak_phase };
+    :: atomic { t == 1 && MAY -> seen = weak_phase; reading = 1 };
        do
        ::
 #ifdef WITHOUT_LIBRARY
           SIGNALLED;
 #endif
-          value = weak;
+          atomic { GOES_ON -> value = weak };
           if
-          :: atomic { seen == IDLE || value == 0 -> seen = IDLE }
-          :: seen != IDLE && value != 0 && IS_REACHED(value) ->
-             atomic {
+          :: atomic { GOES_ON && (seen == IDLE || value == 0) -> seen = IDLE }
+          :: GOES_ON && seen != IDLE && value != 0 && IS_REACHED(value) ->
+             atomic { GOES_ON ->
 #ifndef WITHOUT_READ_AGAIN
                 value = (weak == value -> value : 0);
 #endif
                 seen = IDLE }
-          :: atomic { seen != IDLE && value != 0 && !IS_REACHED(value) ->
+          :: atomic { GOES_ON && seen != IDLE && value != 0 && !IS_REACHED(value) ->
              if
 #ifdef WITHOUT_RECHECK
              :: seen == MARKING || seen == ENDING ->
@@ -305,17 +307,18 @@ proctype thread(byte t)
           fi;
           if
           :: seen == IDLE -> break
-          :: atomic { else ->
+          :: atomic { seen != IDLE && GOES_ON ->
              weak_phase = (weak_phase == ENDING -> MARKING : weak_phase);
              seen = weak_phase;
              value = 0 }
           fi
        od;
-       atomic {
+       atomic { GOES_ON ->
         find_live();
         PROPERTY(p_weak, value != 0 -> !freed_target : freed_target || !HAS(live, 1));
 #ifdef EPHEMERON
         seen = value;
+        reading = 0;
         value = 0
        };
        if
@@ -350,6 +353,7 @@ proctype thread(byte t)
        fi
 #else
         roots[t] = roots[t] | BIT(value);
+        reading = 0;
         value = 0
        }
 #endif
