@@ -46,19 +46,28 @@ static void *try_small(lull_thread *t, struct lull__layout *layout, size_t bytes
     return object;
 }
 
+static size_t large_bytes(size_t bytes)
+{
+    return lull__round_up(bytes, LULL__ALIGNMENT);
+}
+
+/* Counted in advance, where `bytes` are more than a small object has: clearing it takes a while, and
+ * others that want one look at the sum. */
 static void *try_large(lull_thread *t, struct lull__layout *layout, size_t bytes)
 {
     lull_heap *heap = t->heap;
+    size_t counted = bytes > LULL__SMALL_MAX ? large_bytes(bytes) : 0;
     /* dead large objects before new memory */
     uint64_t since_ns = lull__central_sweep_for(t, 64, lull__os_now_ns());
 
     struct lull__span *span = lull__span_new_large(heap, layout, bytes, t->colour);
     if (span == NULL) {
+        atomic_fetch_sub_explicit(&heap->allocated_since, counted, memory_order_relaxed);
         return NULL;
     }
     lull__central_give_large(heap, span);
     lull__pause_note(t, LULL_PAUSE_REFILL, since_ns);
-    t->unflushed_bytes += span->bytes;
+    t->unflushed_bytes += span->bytes - counted;
     lull__cache_flush_count(t);
     lull__emit(&heap->events, alloc_flush, t->number, LULL__CLASSES, 1, span->bytes);
     return lull__span_start(heap, span);
@@ -82,6 +91,16 @@ static void *try_alloc(lull_thread *t, struct lull__layout *layout, size_t bytes
 }
 
 /* ---- retries ---- */
+
+/* After a try that failed. */
+static void *try_again(lull_thread *t, struct lull__layout *layout, size_t bytes)
+{
+    if (bytes > LULL__SMALL_MAX) {
+        atomic_fetch_add_explicit(&t->heap->allocated_since, large_bytes(bytes),
+                                  memory_order_relaxed);
+    }
+    return try_alloc(t, layout, bytes);
+}
 
 static void fail_alloc(lull_heap *heap, size_t bytes)
 {
@@ -120,13 +139,13 @@ static LULL__NOINLINE void *alloc_after_failure(lull_thread *t, struct lull__lay
     /* again, for what a cycle frees other threads may take first */
     for (int i = 0; i < TRIES && collects && object == NULL; i++) {
         lull__cycle_run(t, LULL__REASON_LIMIT);
-        object = try_alloc(t, layout, bytes);
+        object = try_again(t, layout, bytes);
     }
     if (object == NULL && ask_program(t, bytes)) {
         if (collects) {
             lull__cycle_run(t, LULL__REASON_LIMIT);
         }
-        object = try_alloc(t, layout, bytes);
+        object = try_again(t, layout, bytes);
     }
     if (object == NULL) {
         fail_alloc(t->heap, bytes);
@@ -153,25 +172,39 @@ static LULL__NOINLINE bool may_allocate(lull_thread *t)
     return true;
 }
 
+/* For what the thread has taken since it paid last, and for a large object in advance. `cycles`: over
+ * when it came. */
+static void pay(lull_thread *t, size_t more, uint64_t cycles)
+{
+    uint32_t owed = t->owes_assist;
+
+    t->owes_assist = 0;
+    if (!lull__throttle(t, more) && owed) {
+        lull__assist(t);
+    }
+    while (more != 0 && !lull__throttle_admits(t, more, cycles)) {
+        lull__cycle_start(t, more);
+        lull__throttle(t, more);
+    }
+}
+
 void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
 {
-    size_t more = bytes > LULL__SMALL_MAX ? bytes : 0;
+    size_t more = bytes > LULL__SMALL_MAX ? large_bytes(bytes) : 0;
 
     LULL_ASSERT_HOT(lull__thread_is_mine(t));
     if (LULL__UNLIKELY((t->in_callback | t->user_blocked) != 0) && !may_allocate(t)) {
         return NULL;
     }
+    uint64_t cycles = atomic_load_explicit(&t->heap->cycles, memory_order_relaxed);
     lull_safepoint(t);
     if (LULL__UNLIKELY(lull__cycle_due(t->heap, more))) {
-        lull__cycle_start(t);
+        lull__cycle_start(t, more);
     } else if (LULL__UNLIKELY(t->heap->stress) && t->heap->options.mode != LULL_MODE_OFF) {
         lull__cycle_run(t, LULL__REASON_STRESS);
     }
-    if (t->owes_assist) {
-        t->owes_assist = 0;
-        if (!lull__throttle(t)) {
-            lull__assist(t);
-        }
+    if (t->owes_assist || more != 0) {
+        pay(t, more, cycles);
     }
     void *object = try_alloc(t, layout, bytes);
     return LULL__LIKELY(object != NULL) ? object : alloc_after_failure(t, layout, bytes);

@@ -19,15 +19,9 @@
 #define QUANTUM_NS 4000
 #define ALONE_QUANTUM_NS 8000
 
-static uint64_t heap_bytes(const lull_heap *heap)
-{
-    return atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
-           atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
-}
-
 struct lull__progress lull__assist_progress(const lull_heap *heap)
 {
-    uint64_t now = heap_bytes(heap);
+    uint64_t now = lull__heap_bytes(heap);
     /* relaxed, here and below: estimates and hints; whether there is work the queue's lock says */
     uint64_t begin = atomic_load_explicit(&heap->cycle_begin_bytes, memory_order_relaxed);
 
@@ -43,10 +37,18 @@ struct lull__progress lull__assist_progress(const lull_heap *heap)
 /* Past the goal there is nothing left to wait for but the collector: it may want this processor. */
 bool lull__assist_is_past_goal(const lull_heap *heap)
 {
-    return heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
+    return lull__heap_bytes(heap) > atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
 }
 
 /* Whether there was something to mark. */
+static bool mark(lull_thread *t, uint64_t now_ns, uint64_t quantum_ns)
+{
+    t->in_callback++; /* trace callbacks */
+    bool marked = lull__mark_assist(t, now_ns, quantum_ns);
+    t->in_callback--;
+    return marked;
+}
+
 static bool assist(lull_thread *t, uint64_t now_ns)
 {
     lull_heap *heap = t->heap;
@@ -56,12 +58,16 @@ static bool assist(lull_thread *t, uint64_t now_ns)
         return false;
     }
     struct lull__progress progress = lull__assist_progress(heap);
-    if (!lull__pacer_is_behind(&progress)) {
-        return false;
-    }
-    t->in_callback++; /* trace callbacks */
-    bool marked = lull__mark_assist(t, now_ns, alone ? ALONE_QUANTUM_NS : QUANTUM_NS);
-    t->in_callback--;
+    return lull__pacer_is_behind(&progress) &&
+           mark(t, now_ns, alone ? ALONE_QUANTUM_NS : QUANTUM_NS);
+}
+
+bool lull__assist_mark(lull_thread *t, uint64_t now_ns)
+{
+    lull__enter(t);
+    bool marked = atomic_load_explicit(&t->heap->marking, memory_order_relaxed) &&
+                  mark(t, now_ns, ALONE_QUANTUM_NS);
+    lull__leave(t);
     return marked;
 }
 

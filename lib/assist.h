@@ -8,6 +8,10 @@
  * safepoint. */
 void lull__assist(lull_thread *t);
 
+/* Marks for a quantum, whether that is behind or not: where threads have to do it all. False: there
+ * was nothing to take, or nothing marks. No safepoint. */
+bool lull__assist_mark(lull_thread *t, uint64_t now_ns);
+
 /* How far a cycle is that marks now. */
 struct lull__progress lull__assist_progress(const lull_heap *heap);
 

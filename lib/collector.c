@@ -56,6 +56,16 @@ void lull__collector_lock(lull_heap *heap)
     pthread_mutex_unlock(&heap->turn_lock);
 }
 
+/* Threads that wait near the limit look again: a cycle is over, or one of them asks for the next one,
+ * if that is due. */
+static void wake_throttled(lull_heap *heap)
+{
+    if (atomic_load_explicit(&heap->throttled, memory_order_relaxed) != 0) {
+        atomic_fetch_add_explicit(&heap->pace, 1, memory_order_relaxed);
+        lull__os_futex_wake(&heap->pace, INT32_MAX);
+    }
+}
+
 static void run_cycle(lull_heap *heap)
 {
     struct lull__collector *c = &heap->collector;
@@ -70,6 +80,7 @@ static void run_cycle(lull_heap *heap)
     pthread_mutex_lock(&c->lock);
     c->ended = c->begun;
     pthread_cond_broadcast(&c->finished);
+    wake_throttled(heap);
 }
 
 /* Under lock: when the cycle that is asked for may begin; 0: at once. The collector has had more than
@@ -88,15 +99,6 @@ static void rest(struct lull__collector *c, uint64_t until_ns)
     struct timespec until = {(time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000)};
 
     pthread_cond_timedwait(&c->wake, &c->lock, &until);
-}
-
-/* Threads that wait near the limit go on: one of them asks for the next cycle, if that is due. */
-static void wake_throttled(lull_heap *heap)
-{
-    if (atomic_load_explicit(&heap->throttled, memory_order_relaxed) != 0) {
-        atomic_fetch_add_explicit(&heap->pace, 1, memory_order_relaxed);
-        lull__os_futex_wake(&heap->pace, INT32_MAX);
-    }
 }
 
 static void *run(void *arg)

@@ -6,19 +6,21 @@
 #include "handshake.h"
 #include "pause.h"
 #include "thread.h"
+#include "throttle.h"
 
 /* By the calling thread, which stands; a trigger that another thread's cycle has served meanwhile is
  * forgotten. */
-static void run_stopped(lull_heap *heap, enum lull__cycle_reason reason)
+static void run_stopped(lull_heap *heap, enum lull__cycle_reason reason, size_t more_bytes)
 {
     lull__collector_lock(heap);
-    if (reason != LULL__REASON_TRIGGER || lull__cycle_due(heap, 0)) {
+    if (reason != LULL__REASON_TRIGGER || lull__cycle_due(heap, 0) ||
+        lull__is_beyond_limit(heap, more_bytes)) {
         lull__cycle_stop(heap, reason);
     }
     pthread_mutex_unlock(&heap->cycle_lock);
 }
 
-void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
+static void run(lull_thread *t, enum lull__cycle_reason reason, size_t more_bytes)
 {
     lull_heap *heap = t->heap;
     uint64_t start_ns = lull__os_now_ns();
@@ -29,7 +31,7 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
     t->in_callback++; /* all of the program's that runs on this thread until the cycle is over */
     /* without a collector thread, for want of memory, the program stops for once */
     if (!lull__runs_beside(heap) || !lull__collector_wait(heap, reason)) {
-        run_stopped(heap, reason);
+        run_stopped(heap, reason, more_bytes);
     }
     lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, lull__os_now_ns() - start_ns);
     t->in_callback--;
@@ -37,7 +39,12 @@ void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
     pthread_setcancelstate(cancel, &cancel);
 }
 
-void lull__cycle_start(lull_thread *t)
+void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason)
+{
+    run(t, reason, 0);
+}
+
+void lull__cycle_start(lull_thread *t, size_t more_bytes)
 {
     lull_heap *heap = t->heap;
     bool asked = false;
@@ -53,7 +60,7 @@ void lull__cycle_start(lull_thread *t)
         lull__pause_note(t, LULL_PAUSE_HANDSHAKE, since_ns);
         lull__unblock();
     }
-    if (!asked) {
-        lull__cycle_run(t, LULL__REASON_TRIGGER);
+    if (!asked && lull__throttle_rest(t, more_bytes)) {
+        run(t, LULL__REASON_TRIGGER, more_bytes);
     }
 }

@@ -210,6 +210,7 @@ struct lull__pages {
     size_t top;                 /* blocks ever used; above it nothing was handed out */
     size_t max_blocks;          /* the hard limit */
     _Atomic size_t used_blocks; /* in spans */
+    _Atomic size_t resident_blocks; /* that the memory limit leaves; written under pacer_lock */
     struct lull__runs clean;    /* below top */
     struct lull__runs dirty;
 };
@@ -405,7 +406,6 @@ struct lull__mark_queue {
     _Atomic uint32_t overflow;     /* a word was dropped for want of memory */
     _Atomic size_t bytes;          /* mapped */
 };
-
 
 /* One marking thread's own state; see mark.h. */
 struct lull__marker;
@@ -625,8 +625,8 @@ struct lull_heap {
     _Atomic uint32_t unswept;    /* spans in todo lists */
     _Atomic uint32_t sweep_epoch; /* marks ended: spans with another epoch are unswept */
     _Atomic uint32_t weak_phase; /* enum lull__weak_phase */
-    _Atomic bool throttles;      /* threads wait for the collector: the limit sets the goal */
-    _Atomic uint32_t throttled;  /* threads that do now */
+    _Atomic uint64_t admitted;   /* cycles over when a large object last passed limit_goal_bytes */
+    _Atomic uint32_t throttled;  /* threads that wait now, as the limit is near */
     _Atomic uint32_t pace;       /* futex, of theirs: changes when the collector looks for work */
     _Atomic bool marking;        /* a concurrent cycle marks: allocation may have to assist */
     _Atomic size_t marked_bytes; /* in the present cycle so far */
@@ -643,6 +643,7 @@ struct lull_heap {
     _Atomic uint64_t allocated_since;  /* bytes since; over-counts by the runs in caches */
     _Atomic uint64_t trigger_bytes;    /* heap bytes at which a cycle begins */
     _Atomic uint64_t goal_bytes;       /* heap bytes at which it should be over */
+    _Atomic uint64_t limit_goal_bytes; /* heap bytes from which on threads wait for it */
 
     struct lull__worker worker;
 
@@ -745,6 +746,13 @@ LULL__INLINE bool lull__runs_beside(const lull_heap *heap)
 {
     return heap->options.mode == LULL_MODE_CONCURRENT ||
            heap->options.mode == LULL_MODE_INCREMENTAL;
+}
+
+/* .eq.live; relaxed: an estimate */
+LULL__INLINE uint64_t lull__heap_bytes(const lull_heap *heap)
+{
+    return atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
+           atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
 }
 
 /* What span->epoch of a swept span is. Whoever may conclude from it that a span is swept has a lock

@@ -64,7 +64,7 @@ uint64_t lull__pacer_excess(const struct lull__pacer *p)
     return p->limit_bytes == 0 ? 0 : minus(p->live_bytes, scale(limit_room(p), 3, 4));
 }
 
-static uint64_t limit_goal(const struct lull__pacer *p)
+uint64_t lull__pacer_limit_goal(const struct lull__pacer *p)
 {
     uint64_t room = limit_room(p);
     uint64_t headroom =
@@ -74,17 +74,17 @@ static uint64_t limit_goal(const struct lull__pacer *p)
     if (p->limit_bytes == 0) {
         return LULL__PACER_NEVER;
     }
-    return most(goal, plus(p->live_bytes, p->step_bytes));
+    return most(goal, p->live_bytes);
 }
 
 bool lull__pacer_is_limited(const struct lull__pacer *p)
 {
-    return p->limit_bytes != 0 && limit_goal(p) <= percent_goal(p);
+    return p->limit_bytes != 0 && lull__pacer_limit_goal(p) <= percent_goal(p);
 }
 
 static void set_goal(struct lull__pacer *p)
 {
-    p->goal_bytes = least(percent_goal(p), limit_goal(p));
+    p->goal_bytes = least(percent_goal(p), lull__pacer_limit_goal(p));
     LULL_ASSERT_VALUES(p->goal_bytes >= p->live_bytes, p->goal_bytes, p->live_bytes);
 }
 
@@ -117,7 +117,10 @@ uint64_t lull__pacer_trigger(const struct lull__pacer *p, bool beside)
     uint64_t growth = minus(p->goal_bytes, p->live_bytes);
     uint64_t runway = least(most(p->runway_bytes, growth / 20), growth / 2);
 
-    return beside && p->goal_bytes != LULL__PACER_NEVER ? p->goal_bytes - runway : p->goal_bytes;
+    if (!beside) {
+        return most(p->goal_bytes, plus(p->live_bytes, LULL__PACER_TAKEN_BYTES));
+    }
+    return p->goal_bytes != LULL__PACER_NEVER ? p->goal_bytes - runway : LULL__PACER_NEVER;
 }
 
 /* ---- the limiter ---- */
@@ -132,10 +135,10 @@ static void limit_share(struct lull__pacer *p, const struct lull__pacer_cycle *c
 
     p->bucket_ns = least(minus(plus(p->bucket_ns, taken_ns), left_ns), plus(ahead_ns, taken_ns));
     owed_ns = minus(plus(p->bucket_ns, taken_ns), ahead_ns);
-    p->rest_ns = cycle->throttles ? minus(p->bucket_ns, ahead_ns) / processors : 0;
-    p->step_bytes = cycle->throttles ? 0
-                                     : scale(most(cycle->allocated_bytes, LULL__PACER_TAKEN_BYTES),
-                                             owed_ns, most(most(left_ns, taken_ns / 16), 1));
+    p->rest_ns = minus(p->bucket_ns, ahead_ns) / processors;
+    p->step_bytes = cycle->rests ? 0
+                                 : scale(most(cycle->allocated_bytes, LULL__PACER_TAKEN_BYTES),
+                                         owed_ns, most(most(left_ns, taken_ns / 16), 1));
 }
 
 /* Slots that are free, and of no use to what is allocated: spans were added in spite of them. */
@@ -206,12 +209,14 @@ static uint64_t crowded(uint64_t a, uint32_t waiting, uint32_t processors)
     return scale(a, most((uint64_t)waiting + 1, places), places);
 }
 
-int64_t lull__pacer_patience(int64_t left_ns, uint64_t ran_ns, uint32_t waiting,
-                             uint32_t processors)
+int64_t lull__pacer_patience(int64_t left_ns, uint64_t ran_ns, uint64_t taken_bytes,
+                             uint32_t waiting, uint32_t processors)
 {
-    int64_t full_ns = (int64_t)crowded(LULL__PACER_WAIT_NS, waiting, processors);
+    uint64_t pieces = most(least(taken_bytes / LULL__PACER_TAKEN_BYTES, LULL__PACER_PIECES_MAX), 1);
+    int64_t full_ns = (int64_t)crowded(LULL__PACER_WAIT_NS * pieces, waiting, processors);
     int64_t left = left_ns < -full_ns ? -full_ns : left_ns < full_ns ? left_ns : full_ns;
-    uint64_t ran = least(ran_ns, (uint64_t)full_ns); /* more makes no difference */
+    uint64_t fill_ns = taken_bytes / LULL__PACER_FILL_BYTES_PER_NS;
+    uint64_t ran = least(most(ran_ns, fill_ns), (uint64_t)full_ns); /* more makes no difference */
     uint64_t turn_ns = crowded(scale(ran, LULL__PACER_SLOWEST, 1), waiting, processors);
     uint64_t more_ns = least(turn_ns - ran, (uint64_t)full_ns * 2);
 

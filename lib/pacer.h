@@ -14,8 +14,8 @@
  *   marked    = live − allocated while the cycle marked: all of that counts as live until the next
  *               cycle, though most of it is dead. Were it to grow the goal (Go's does), a collector
  *               that falls behind would be given more memory to fall behind in
- *   goal_L    = max(live + step, room − headroom, headroom); live + step where there is no room;
- *               without end where there is no limit
+ *   goal_L    = max(live, room − headroom, headroom); live where there is no room; without end where
+ *               there is no limit
  *   room      = limit − overhead, at least 0
  *   overhead  = metadata + gaps
  *   gaps      = min(in_use − objects, gaps + what in_use grew by). in_use − objects are
@@ -23,7 +23,8 @@
  *               took new spans. (Were all of them overhead, a goal once low would stay low: the lower
  *               it is, the more slots are free)
  *   headroom  = max(3 % of room, 1 MiB)
- *   trigger   = goal in mode stop: the program stands still, so the heap does not grow meanwhile
+ *   trigger   = max(goal, live + 32 KiB) in mode stop: the program stands still, so the heap does not
+ *               grow meanwhile; and a cycle right after another finds nothing
  *             = goal − runway beside the program, so that marking ends about where the goal is
  *   runway    = clamp(most, 5 % of growth, 50 % of growth), growth = goal − live
  *   most      = max(1.1 · allocated while the last cycle marked, 3/4 · most)
@@ -38,13 +39,13 @@
  *   bucket    = clamp(bucket + taken − left, 0, ahead + taken), at each cycle's end
  *   ahead     = 0.05 s · processors
  *
- * Where threads wait for the collector (below), it keeps to its half by resting before the next cycle;
- * in the other modes the goal rises by what the program allocates in the time it is to have, so that
- * the next cycle, if it is like the last, does not fill the bucket further:
+ * In mode concurrent, and in all modes where the limit sets the goal, it keeps to its half by resting
+ * before the next cycle. Else the goal rises by what the program allocates in the time that it is to
+ * have, so that the next cycle, if it is like the last, does not fill the bucket further:
  *
  *   rest      = max(bucket − ahead, 0) / processors
  *   owed      = max(bucket + taken − ahead, 0)
- *   step      = max(allocated, 32 KiB) · owed / max(left, taken / 16); 0 where threads wait
+ *   step      = max(allocated, 32 KiB) · owed / max(left, taken / 16); 0 in mode concurrent
  *
  * What a cycle took too much stays in the bucket and is owed in the next, up to what the cycle
  * took: so a rate of allocation that is not that of the last cycle averages out, and the step is
@@ -53,17 +54,21 @@
  * at least: threads take that much at once, which may bring a cycle about, and give back what they
  * have not used when it begins. A step by the rest alone would be no more than they take, for ever.
  *
- * Waiting: in mode concurrent, where the limit sets the goal, a thread that allocates waits until
- * marking has caught up with it:
+ * Waiting: where the limit sets the goal, a thread that allocates waits until marking has caught up
+ * with it, or marks itself where nobody else does; and past the goal until the collector's rest is
+ * over. What it is about to take counts as allocated:
  *
  *   lead      = allocated / headroom of the cycle − marked / expected, since marking began
  *   expected  = what the last cycle marked; where that was too little, all of the heap
  *   nap       = lead · time that marking took last, at least 50 µs · crowd, at most its patience
- *   patience  = patience + ran · (8 · crowd − 1) − waited, at most 2 ms · crowd
+ *   patience  = patience + ran · (8 · crowd − 1) − waited, at most 2 ms · crowd · pieces
  *   crowd     = max((threads that wait + 1) / processors, 1)
+ *   ran       = since it looked last; for a large object at least 1 ns a byte, for it will be filled
+ *   pieces    = bytes it takes / 32 KiB, 1 to 64
  *
  * So all threads together run for an eighth of the machine's time at least, however little room there
- * is, and no wait is much longer than 2 ms on a processor that few threads want.
+ * is, and no wait is much longer than 2 ms on a processor that few threads want, but for that of a
+ * large object, which is as long as those of so many small ones may be.
  *
  * Deviations from Go: where its full bucket turns assists off and lets the heap grow, ours has the
  * collector rest while threads still wait; and idle time counts as left, as waiting is idle.
@@ -93,6 +98,8 @@
 #define LULL__PACER_SLOWEST 8        /* threads near the limit run for a part of the time: 1 of 8 */
 #define LULL__PACER_WAIT_NS 2000000u /* the longest wait near the limit */
 #define LULL__PACER_NAP_NS 50000u    /* the shortest: what sleeping and waking take */
+#define LULL__PACER_PIECES_MAX 64    /* of 32 KiB, that a large object waits for */
+#define LULL__PACER_FILL_BYTES_PER_NS 1 /* a large object counts as run for as long as filling it */
 #define LULL__PACER_HEADROOM_PERCENT 3
 #define LULL__PACER_HEADROOM_MIN LULL__MIB
 #define LULL__PACER_BYTES_PER_MARKER 5000000u /* live bytes that keep one marker busy */
@@ -118,7 +125,7 @@ struct lull__pacer {
     uint64_t runway_bytes;   /* what the program allocates while a cycle marks: the most of the
                                 last cycles, fading */
     uint64_t bucket_ns;      /* the limiter's */
-    uint64_t rest_ns;        /* the collector's, before the next cycle */
+    uint64_t rest_ns;        /* the collector's, before the next cycle, where it rests */
 
     /* Results; set by all of the above. */
     uint64_t goal_bytes;      /* LULL__PACER_NEVER: none */
@@ -139,7 +146,7 @@ struct lull__pacer_cycle {
     uint64_t gc_cpu_ns;       /* the collector's CPU since then, assists included */
     uint64_t held_ns;         /* of the cycle: all threads stood still */
     uint32_t processors;
-    bool throttles; /* threads wait for the collector where the limit is near */
+    bool rests; /* it rests after it had too much, whatever sets the goal */
 };
 
 /* Sets the knobs and the first goal, that of an empty heap. */
@@ -150,7 +157,9 @@ void lull__pacer_init(struct lull__pacer *p, int gc_percent, uint64_t limit_byte
 void lull__pacer_set_percent(struct lull__pacer *p, int gc_percent);
 void lull__pacer_set_limit(struct lull__pacer *p, uint64_t limit_bytes);
 
-/* Whether it is the limit that sets the goal. */
+/* goal_L: heap bytes from which on threads wait for the collector; LULL__PACER_NEVER: no limit. And
+ * whether it is the limit that sets the goal. */
+uint64_t lull__pacer_limit_goal(const struct lull__pacer *p);
 bool lull__pacer_is_limited(const struct lull__pacer *p);
 
 /* Takes in what a cycle found and sets the next goal. */
@@ -184,10 +193,10 @@ struct lull__progress {
 bool lull__pacer_is_behind(const struct lull__progress *g);
 uint64_t lull__pacer_lead_ns(const struct lull__progress *g, uint64_t mark_ns);
 
-/* A thread's patience, of which left_ns are left, after it has run for ran_ns; less than nothing where
- * it waited too long. `waiting`: threads that wait. */
-int64_t lull__pacer_patience(int64_t left_ns, uint64_t ran_ns, uint32_t waiting,
-                             uint32_t processors);
+/* A thread's patience, of which left_ns are left, after it has run for ran_ns, before it takes
+ * taken_bytes; less than nothing where it waited too long. `waiting`: threads that wait. */
+int64_t lull__pacer_patience(int64_t left_ns, uint64_t ran_ns, uint64_t taken_bytes,
+                             uint32_t waiting, uint32_t processors);
 
 /* How long a thread waits before it looks again; 0: it goes on. */
 uint64_t lull__pacer_nap(uint64_t lead_ns, int64_t patience_ns, uint32_t waiting,

@@ -3,7 +3,9 @@
  * The range grows upwards; what comes back is kept in free runs, coalesced with their
  * neighbours of the same kind: *dirty* (resident, with old contents) or *clean* (zero: never
  * touched, or released). The two are never merged, so that what is known to be zero stays known.
- * Dirty runs are taken first: a first touch costs more than clearing.
+ * Dirty runs are taken first: a first touch costs more than clearing. Where none is long enough one is
+ * taken together with its neighbours: the scavenger cuts them up, and what large objects leave would
+ * else fit none.
  *
  * Free runs carry their length at both ends (Knuth's boundary tags) and hang in bins by length,
  * exact below 64 blocks, so a take is a bit scan; within a bin the newest first, which is warm.
@@ -65,6 +67,7 @@ bool lull__pages_init(lull_heap *heap)
         }
     }
     pages->max_blocks = pages->range_blocks;
+    pages->resident_blocks = SIZE_MAX;
     if (heap->options.heap_max != 0) {
         pages->max_blocks = lull__min(pages->max_blocks, heap->options.heap_max / LULL__BLOCK);
     }
@@ -178,6 +181,86 @@ static void run_free(struct lull__pages *pages, struct lull__span *run, size_t b
     run_insert(pages, run, blocks, state);
 }
 
+/* ---- joining runs of both kinds ---- */
+
+#define JOIN_LOOKS 64 /* dirty runs looked at, the longest first: pages.lock is held */
+
+static bool is_free(const struct lull__pages *pages, const struct lull__span *end)
+{
+    return end >= pages->spans && end < pages->spans + pages->top &&
+           (is_run_of(end, LULL__SPAN_FREE_CLEAN) || is_run_of(end, LULL__SPAN_FREE_DIRTY));
+}
+
+/* Free blocks in a row, of both kinds: from the run `first` on, but for as many as `skip` of its. */
+struct stretch {
+    struct lull__span *first; /* NULL: none */
+    size_t skip;
+};
+
+/* `blocks` around a dirty run, all of it among them. */
+static struct stretch stretch_around(const struct lull__pages *pages, struct lull__span *run,
+                                     size_t blocks)
+{
+    struct lull__span *start = run;
+    struct lull__span *end = run + run->blocks;
+
+    while ((size_t)(end - start) < blocks && is_free(pages, end)) {
+        end += end->blocks;
+    }
+    while ((size_t)(end - start) < blocks && is_free(pages, start - 1)) {
+        start -= start[-1].blocks;
+    }
+    if ((size_t)(end - start) < blocks) {
+        return (struct stretch){NULL, 0};
+    }
+    return (struct stretch){start, start == run ? 0 : (size_t)(end - start) - blocks};
+}
+
+static struct stretch stretch_find(const struct lull__pages *pages, size_t blocks)
+{
+    struct stretch found = {NULL, 0};
+    unsigned looks = 0;
+
+    for (uint64_t bins = pages->dirty.nonempty; bins != 0;) {
+        unsigned bin = 63 - (unsigned)__builtin_clzll(bins);
+        for (struct lull__span *run = pages->dirty.bin[bin]; run != NULL; run = run->next) {
+            found = stretch_around(pages, run, blocks);
+            if (found.first != NULL || ++looks == JOIN_LOOKS) {
+                return found;
+            }
+        }
+        bins &= ~(UINT64_C(1) << bin);
+    }
+    return found;
+}
+
+/* Takes `blocks` of a stretch; *clean: how many of them were. */
+static struct lull__span *take_stretch(struct lull__pages *pages, struct stretch s, size_t blocks,
+                                       size_t *clean)
+{
+    struct lull__span *taken = s.first + s.skip;
+    struct lull__span *end = taken + blocks;
+    struct lull__span *next;
+
+    for (struct lull__span *run = s.first; run < end; run = next) {
+        struct lull__span *from = run < taken ? taken : run;
+        struct lull__span *to;
+        enum lull__span_state state = run->state;
+        next = run + run->blocks;
+        to = next < end ? next : end;
+        run_remove(pages, run);
+        if (from > run) {
+            run_insert(pages, run, (size_t)(from - run), state);
+        }
+        if (next > to) {
+            run_insert(pages, to, (size_t)(next - to), state);
+        }
+        *clean += state == LULL__SPAN_FREE_CLEAN ? (size_t)(to - from) : 0;
+    }
+    taken->clean = 0;
+    return taken;
+}
+
 /* ---- growing ---- */
 
 /* Makes [top, top + blocks) usable; false: no memory or the end of the range. */
@@ -224,11 +307,13 @@ static struct lull__span *take_from(struct lull__pages *pages, struct lull__span
     return run;
 }
 
-static struct lull__span *take_locked(lull_heap *heap, size_t blocks, bool *grown)
+/* *grown: blocks that are made resident. */
+static struct lull__span *take_locked(lull_heap *heap, size_t blocks, size_t *grown)
 {
     struct lull__pages *pages = &heap->pages;
     size_t used = atomic_load_explicit(&pages->used_blocks, memory_order_relaxed);
     struct lull__span *run;
+    struct stretch stretch;
 
     if (blocks > pages->max_blocks || used > pages->max_blocks - blocks) {
         return NULL;
@@ -236,14 +321,16 @@ static struct lull__span *take_locked(lull_heap *heap, size_t blocks, bool *grow
     run = run_find(&pages->dirty, blocks);
     if (run != NULL) {
         run = take_from(pages, run, blocks);
+    } else if ((stretch = stretch_find(pages, blocks)).first != NULL) {
+        run = take_stretch(pages, stretch, blocks, grown);
     } else if ((run = run_find(&pages->clean, blocks)) != NULL) {
         run = take_from(pages, run, blocks);
-        *grown = true;
+        *grown = blocks;
     } else if (commit(pages, blocks)) {
         run = &pages->spans[pages->top];
         run->clean = 1;
         pages->top += blocks;
-        *grown = true;
+        *grown = blocks;
     } else {
         return NULL;
     }
@@ -253,41 +340,6 @@ static struct lull__span *take_locked(lull_heap *heap, size_t blocks, bool *grow
     run->state = LULL__SPAN_SMALL;
     run[blocks - 1].state = LULL__SPAN_SMALL;
     return run;
-}
-
-struct lull__span *lull__pages_take(lull_heap *heap, size_t blocks)
-{
-    bool grown = false;
-
-    pthread_mutex_lock(&heap->pages.lock);
-    struct lull__span *span = take_locked(heap, blocks, &grown);
-    pthread_mutex_unlock(&heap->pages.lock);
-    if (span == NULL) {
-        return NULL;
-    }
-    span->next = NULL;
-    span->previous = NULL;
-    lull__emit(&heap->events, span_take, 0, blocks * LULL__BLOCK);
-    if (grown) {
-        lull__emit(&heap->events, grow, 0, blocks * LULL__BLOCK,
-                   lull__events_system_bytes(&heap->events) + blocks * LULL__BLOCK);
-    }
-    return span;
-}
-
-void lull__pages_give(lull_heap *heap, struct lull__span *span, bool clean)
-{
-    struct lull__pages *pages = &heap->pages;
-    size_t blocks = span->blocks;
-
-    pthread_mutex_lock(&pages->lock);
-    size_t used = atomic_load_explicit(&pages->used_blocks, memory_order_relaxed);
-    LULL_ASSERT_VALUES(used >= blocks, used, blocks);
-    /* relaxed: a statistic; the lock orders the rest */
-    atomic_store_explicit(&pages->used_blocks, used - blocks, memory_order_relaxed);
-    run_free(pages, span, blocks, clean ? LULL__SPAN_FREE_CLEAN : LULL__SPAN_FREE_DIRTY);
-    pthread_mutex_unlock(&pages->lock);
-    lull__emit(&heap->events, span_free, 0, blocks * LULL__BLOCK);
 }
 
 size_t lull__pages_release(lull_heap *heap, size_t max_blocks)
@@ -320,6 +372,72 @@ size_t lull__pages_release(lull_heap *heap, size_t max_blocks)
     run_free(pages, run, blocks, released ? LULL__SPAN_FREE_CLEAN : LULL__SPAN_FREE_DIRTY);
     pthread_mutex_unlock(&pages->lock);
     return released ? blocks * LULL__BLOCK : 0;
+}
+
+/* Under lock: idle blocks because of which more than the memory limit is resident. */
+static size_t beyond_limit(const struct lull__pages *pages)
+{
+    size_t used = atomic_load_explicit(&pages->used_blocks, memory_order_relaxed);
+    size_t resident = used + pages->dirty.blocks;
+    /* relaxed: an estimate, of bytes beside the range */
+    size_t most = atomic_load_explicit(&pages->resident_blocks, memory_order_relaxed);
+
+    return resident > most ? lull__min(resident - most, pages->dirty.blocks) : 0;
+}
+
+/* Where memory is made resident past the limit, idle memory goes back at once. */
+static void make_room(lull_heap *heap, size_t blocks)
+{
+    uint64_t start_ns = lull__os_thread_cpu_ns();
+    size_t total = 0;
+    size_t bytes;
+
+    do {
+        bytes = lull__pages_release(heap, blocks - total / LULL__BLOCK);
+        total += bytes;
+    } while (bytes != 0 && total / LULL__BLOCK < blocks);
+    if (total != 0) {
+        lull__emit(&heap->events, release, 0, total, lull__os_thread_cpu_ns() - start_ns);
+    }
+}
+
+struct lull__span *lull__pages_take(lull_heap *heap, size_t blocks)
+{
+    size_t grown = 0;
+
+    pthread_mutex_lock(&heap->pages.lock);
+    struct lull__span *span = take_locked(heap, blocks, &grown);
+    size_t beyond = span != NULL && grown != 0 ? beyond_limit(&heap->pages) : 0;
+    pthread_mutex_unlock(&heap->pages.lock);
+    if (span == NULL) {
+        return NULL;
+    }
+    if (beyond != 0) {
+        make_room(heap, beyond);
+    }
+    span->next = NULL;
+    span->previous = NULL;
+    lull__emit(&heap->events, span_take, 0, blocks * LULL__BLOCK);
+    if (grown != 0) {
+        lull__emit(&heap->events, grow, 0, grown * LULL__BLOCK,
+                   lull__events_system_bytes(&heap->events) + grown * LULL__BLOCK);
+    }
+    return span;
+}
+
+void lull__pages_give(lull_heap *heap, struct lull__span *span, bool clean)
+{
+    struct lull__pages *pages = &heap->pages;
+    size_t blocks = span->blocks;
+
+    pthread_mutex_lock(&pages->lock);
+    size_t used = atomic_load_explicit(&pages->used_blocks, memory_order_relaxed);
+    LULL_ASSERT_VALUES(used >= blocks, used, blocks);
+    /* relaxed: a statistic; the lock orders the rest */
+    atomic_store_explicit(&pages->used_blocks, used - blocks, memory_order_relaxed);
+    run_free(pages, span, blocks, clean ? LULL__SPAN_FREE_CLEAN : LULL__SPAN_FREE_DIRTY);
+    pthread_mutex_unlock(&pages->lock);
+    lull__emit(&heap->events, span_free, 0, blocks * LULL__BLOCK);
 }
 
 size_t lull__pages_idle_bytes(lull_heap *heap)

@@ -31,12 +31,6 @@ void lull__phase_finish_sweep(lull_heap *heap, bool by_mutator)
     }
 }
 
-static uint64_t heap_bytes(const lull_heap *heap)
-{
-    return atomic_load_explicit(&heap->live_bytes, memory_order_relaxed) +
-           atomic_load_explicit(&heap->allocated_since, memory_order_relaxed);
-}
-
 /* The present goal, which the program may be changing. */
 static uint64_t goal_bytes(lull_heap *heap)
 {
@@ -52,7 +46,7 @@ void lull__phase_begin(struct lull__cycle *c)
 
     c->begin_ns = lull__os_now_ns();
     lull__phase_finish_sweep(heap, true); /* .inv.swept */
-    c->before_bytes = heap_bytes(heap);
+    c->before_bytes = lull__heap_bytes(heap);
     c->goal_bytes = goal_bytes(heap);
     c->markers = lull__pacer_markers((unsigned)heap->options.markers, lull__os_processors(),
                                      c->before_bytes);
@@ -65,7 +59,7 @@ void lull__phase_measure(struct lull__cycle *c)
     /* relaxed: while the program runs an estimate */
     c->in_use_bytes =
         atomic_load_explicit(&c->heap->pages.used_blocks, memory_order_relaxed) * LULL__BLOCK;
-    c->object_bytes = heap_bytes(c->heap);
+    c->object_bytes = lull__heap_bytes(c->heap);
 }
 
 void lull__phase_shared_roots(struct lull__cycle *c, struct lull__marker *m)
@@ -134,6 +128,15 @@ size_t lull__phase_metadata_bytes(lull_heap *heap)
            lull__pools_bytes(heap);
 }
 
+/* What the limit leaves for spans and idle memory. */
+static size_t resident_blocks(lull_heap *heap)
+{
+    uint64_t limit = heap->pacer.limit_bytes;
+    uint64_t metadata = lull__count(&heap->events, metadata_bytes);
+
+    return limit == 0 ? SIZE_MAX : (size_t)(limit > metadata ? limit - metadata : 0) / LULL__BLOCK;
+}
+
 void lull__phase_set_goal(lull_heap *heap)
 {
     lull_mode mode = heap->options.mode;
@@ -144,8 +147,11 @@ void lull__phase_set_goal(lull_heap *heap)
     /* relaxed, all: numbers that allocation compares with */
     atomic_store_explicit(&heap->trigger_bytes, trigger, memory_order_relaxed);
     atomic_store_explicit(&heap->goal_bytes, heap->pacer.goal_bytes, memory_order_relaxed);
-    atomic_store_explicit(&heap->throttles,
-                          mode == LULL_MODE_CONCURRENT && lull__pacer_is_limited(&heap->pacer),
+    atomic_store_explicit(&heap->limit_goal_bytes,
+                          mode == LULL_MODE_OFF ? LULL__PACER_NEVER
+                                                : lull__pacer_limit_goal(&heap->pacer),
+                          memory_order_relaxed);
+    atomic_store_explicit(&heap->pages.resident_blocks, resident_blocks(heap),
                           memory_order_relaxed);
     lull__emit(&heap->events, goal_set, 0, heap->pacer.goal_bytes, trigger,
                (uint64_t)(int64_t)heap->pacer.gc_percent, heap->pacer.limit_bytes);
@@ -169,21 +175,23 @@ void lull__phase_pace(struct lull__cycle *c)
         .gc_cpu_ns = gc_cpu_ns - heap->paced_gc_cpu_ns,
         .held_ns = c->held_ns,
         .processors = lull__os_processors(),
-        .throttles = heap->options.mode == LULL_MODE_CONCURRENT,
+        .rests = heap->options.mode == LULL_MODE_CONCURRENT,
     };
 
     lull__emit(&heap->events, metadata, 0, found.metadata_bytes,
                found.in_use_bytes + lull__events_idle_bytes(&heap->events) + found.metadata_bytes);
     pthread_mutex_lock(&heap->pacer_lock);
     lull__pacer_cycle_end(&heap->pacer, &found);
-    uint64_t rest_ns = heap->pacer.rest_ns;
+    bool rests = found.rests || lull__pacer_is_limited(&heap->pacer);
+    uint64_t rest_ns = rests ? heap->pacer.rest_ns : 0;
     /* relaxed: estimates; for a moment between the two the heap seems larger than it is */
     atomic_store_explicit(&heap->live_bytes, found.live_bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&heap->allocated_since, c->counted_bytes, memory_order_relaxed);
     lull__phase_set_goal(heap);
     pthread_mutex_unlock(&heap->pacer_lock);
     /* relaxed: read by the thread that runs the next cycle, most often this one */
-    atomic_store_explicit(&heap->collector.rest_until_ns, now_ns + rest_ns, memory_order_relaxed);
+    atomic_store_explicit(&heap->collector.rest_until_ns, rest_ns != 0 ? now_ns + rest_ns : 0,
+                          memory_order_relaxed);
     heap->paced_ns = now_ns;
     heap->paced_gc_cpu_ns = gc_cpu_ns;
 }

@@ -48,7 +48,7 @@ struct program {
     uint64_t in_use_bytes;      /* at the last cycle's begin */
     uint64_t heap_bytes;        /* live at the last cycle + allocated since */
     uint64_t peak_system_bytes; /* of the last cycle */
-    uint64_t running_ns, held_ns, cycles, allocated_bytes; /* since the program began */
+    uint64_t running_ns, waited_ns, held_ns, cycles, allocated_bytes; /* since it began */
 };
 
 #define OVERHEAD (2 * MIB)
@@ -59,18 +59,36 @@ static inline uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Runs the program up to the next cycle and through it. */
-static inline void run_cycle(struct program *s)
+/* What the program allocates up to the next cycle; it waits where the collector rests, and runs for
+ * an eighth of that time. */
+static inline uint64_t run_to_cycle(struct program *s, uint64_t *running_ns, uint64_t *waited_ns)
 {
     uint64_t trigger = lull__pacer_trigger(&p, false);
     uint64_t free = trigger > s->heap_bytes ? trigger - s->heap_bytes : 0;
     uint64_t allocated = (free / REFILL + 1) * REFILL;
-    uint64_t running_ns = allocated * 1000 / s->rate;
+    uint64_t rest_ns = lull__pacer_is_limited(&p) ? p.rest_ns : 0;
+
+    ck_assert_uint_ne(trigger, LULL__PACER_NEVER);
+    *running_ns = allocated * 1000 / s->rate;
+    *waited_ns = 0;
+    if (rest_ns > *running_ns) {
+        uint64_t late_ns = (rest_ns - *running_ns) / LULL__PACER_SLOWEST;
+        *waited_ns = rest_ns - *running_ns - late_ns;
+        *running_ns += late_ns;
+        allocated += late_ns * s->rate / 1000;
+    }
+    return allocated;
+}
+
+/* Runs the program up to the next cycle and through it. */
+static inline void run_cycle(struct program *s)
+{
+    uint64_t running_ns, waited_ns;
+    uint64_t allocated = run_to_cycle(s, &running_ns, &waited_ns);
     uint64_t live = least(s->live_bytes, s->heap_bytes + allocated);
     uint64_t held_ns = 50000 + live * s->mark_ns_per_kib / 1024;
     uint64_t retain = lull__pacer_retain(&p, s->in_use_bytes);
 
-    ck_assert_uint_ne(trigger, LULL__PACER_NEVER);
     s->heap_bytes += allocated;
     if (s->resident_bytes > retain && s->cycles > 0) {
         s->resident_bytes = retain; /* the scavenger was at work meanwhile */
@@ -86,13 +104,14 @@ static inline void run_cycle(struct program *s)
                                   .in_use_bytes = s->in_use_bytes,
                                   .metadata_bytes = OVERHEAD,
                                   .allocated_bytes = allocated,
-                                  .elapsed_ns = running_ns + held_ns,
+                                  .elapsed_ns = running_ns + waited_ns + held_ns,
                                   .gc_cpu_ns = held_ns,
                                   .held_ns = held_ns,
                                   .processors = 1,
                               });
     s->heap_bytes = live;
     s->running_ns += running_ns;
+    s->waited_ns += waited_ns;
     s->held_ns += held_ns;
     s->allocated_bytes += allocated;
     s->cycles++;
@@ -112,13 +131,13 @@ static inline struct program grown_program(uint64_t live_bytes)
         run_cycle(&s);
     }
     run_cycle(&s);
-    s.running_ns = s.held_ns = s.cycles = s.allocated_bytes = 0;
+    s.running_ns = s.waited_ns = s.held_ns = s.cycles = s.allocated_bytes = 0;
     return s;
 }
 
 static inline double held_share(const struct program *s)
 {
-    return (double)s->held_ns / (double)(s->held_ns + s->running_ns);
+    return (double)s->held_ns / (double)(s->held_ns + s->running_ns + s->waited_ns);
 }
 
 #endif

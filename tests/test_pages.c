@@ -14,7 +14,7 @@
 #define MAX_BLOCKS 1280   /* the hard limit: 40 MiB */
 #define RUNS 256
 
-enum { NEVER, USED, DIRTY, CLEAN };
+enum { NEVER, USED, DIRTY, CLEAN, MIXED };
 
 static uint8_t model[RANGE_BLOCKS + 1];
 static struct lull__span *run[RUNS];
@@ -168,6 +168,48 @@ static size_t run_length_at(size_t b)
     return to - from;
 }
 
+/* Whether `blocks` free blocks in a row have a dirty one among them. */
+static bool stretch_fits(size_t blocks)
+{
+    size_t length = 0, dirty = 0;
+
+    for (size_t b = 0; b < RANGE_BLOCKS; b++) {
+        bool is_free = model[b] == DIRTY || model[b] == CLEAN;
+        length = is_free ? length + 1 : 0;
+        dirty = is_free ? dirty + (model[b] == DIRTY) : 0;
+        if (length >= blocks && dirty != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a take of `blocks` should find, as the model has it: dirty, then clean and dirty, then clean,
+ * then what was never used. */
+static uint8_t expected_kind(size_t blocks)
+{
+    if (shortest_fit(DIRTY, blocks) != 0) {
+        return DIRTY;
+    }
+    if (stretch_fits(blocks)) {
+        return MIXED;
+    }
+    return shortest_fit(CLEAN, blocks) != 0 ? CLEAN : NEVER;
+}
+
+/* The blocks are free, of that kind; a stretch has some of both. */
+static void check_taken(size_t b, size_t blocks, uint8_t kind)
+{
+    size_t dirty = 0;
+
+    for (size_t i = b; i < b + blocks; i++) {
+        ensure(kind == MIXED ? model[i] == DIRTY || model[i] == CLEAN : model[i] == kind,
+               "block %zu", i);
+        dirty += model[i] == DIRTY;
+    }
+    ensure(kind != MIXED || (dirty != 0 && dirty < blocks), "%zu are dirty of %zu", dirty, blocks);
+}
+
 static void check_zero(const char *start, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
@@ -179,8 +221,10 @@ static void take(lull_heap *heap, struct random *r)
 {
     size_t blocks = 1 + (random_below(r, 8) == 0 ? random_below(r, 200) : random_below(r, 6));
     size_t never = RANGE_BLOCKS - heap->pages.top;
-    size_t dirty = shortest_fit(DIRTY, blocks), clean = shortest_fit(CLEAN, blocks);
-    bool room = count_of(USED) + blocks <= MAX_BLOCKS && (dirty || clean || never >= blocks);
+    uint8_t kind = expected_kind(blocks);
+    size_t fit = shortest_fit(kind, blocks); /* of one kind, as long as the run it is taken of */
+    bool room = count_of(USED) + blocks <= MAX_BLOCKS && (kind != NEVER || never >= blocks);
+    uint64_t grown = lull__count(&heap->events, grown_bytes);
     struct lull__span *span = runs < RUNS ? lull__pages_take(heap, blocks) : NULL;
 
     if (runs == RUNS) {
@@ -191,17 +235,17 @@ static void take(lull_heap *heap, struct random *r)
         return;
     }
     size_t b = number_of(heap, span);
-    uint8_t kind = dirty ? DIRTY : clean ? CLEAN : NEVER; /* in this order */
-    ck_assert_uint_eq(model[b], kind);
+    check_taken(b, blocks, kind);
     ck_assert_uint_eq(span->blocks, blocks);
-    ck_assert_uint_eq(span->clean, kind != DIRTY);
-    if (kind != NEVER) {
-        ck_assert_uint_eq(run_length_at(b), kind == DIRTY ? dirty : clean);
+    ck_assert_uint_eq(span->clean, kind == CLEAN || kind == NEVER);
+    if (kind == DIRTY || kind == CLEAN) {
+        ck_assert_uint_eq(run_length_at(b), fit);
     }
-    for (size_t i = 0; i < blocks; i++) {
-        ensure(model[b + i] == kind, "block %zu", b + i);
-        model[b + i] = USED;
+    for (size_t i = b; i < b + blocks; i++) {
+        grown += model[i] != DIRTY ? LULL__BLOCK : 0;
     }
+    ck_assert_uint_eq(lull__count(&heap->events, grown_bytes), grown);
+    memset(&model[b], USED, blocks);
     char *memory = heap->pages.range + b * LULL__BLOCK;
     if (span->clean) {
         check_zero(memory, blocks * LULL__BLOCK);
@@ -285,6 +329,47 @@ START_TEST(runs_are_as_the_model_says)
 END_TEST
 
 /* ---- single cases ---- */
+
+START_TEST(idle_memory_goes_back_before_more_than_the_limit_is_resident)
+{
+    lull_heap *heap = make_heap();
+    struct lull__span *gone = lull__pages_take(heap, 8);
+    ck_assert_ptr_nonnull(lull__pages_take(heap, 1)); /* between it and the rest */
+
+    lull__pages_give(heap, gone, false);
+    heap->pages.resident_blocks = 20;
+    ck_assert_ptr_nonnull(lull__pages_take(heap, 11)); /* 12 and 8: nobody is disturbed */
+    ck_assert_uint_eq(lull__pages_idle_bytes(heap), 8 * LULL__BLOCK);
+    ck_assert_ptr_nonnull(lull__pages_take(heap, 9)); /* 21 and 8; what fits is taken as it is */
+    ck_assert_uint_eq(lull__pages_idle_bytes(heap), 0);
+    ck_assert_uint_eq(lull__count(&heap->events, released_bytes), 8 * LULL__BLOCK);
+    heap->pages.resident_blocks = 24;
+    struct lull__span *again = lull__pages_take(heap, 7);
+    ck_assert_ptr_eq(again, gone);
+    lull__pages_give(heap, again, false);
+    ck_assert_ptr_nonnull(lull__pages_take(heap, 9)); /* 30 and 7 */
+    ck_assert_uint_eq(lull__pages_idle_bytes(heap), 0);
+    lull_heap_destroy(heap);
+}
+END_TEST
+
+/* Three of four are released, and yet the four are taken, not new ones. */
+START_TEST(what_the_scavenger_cut_up_is_taken_together)
+{
+    lull_heap *heap = make_heap();
+    struct lull__span *gone = lull__pages_take(heap, 4);
+    ck_assert_ptr_nonnull(lull__pages_take(heap, 1));
+
+    lull__pages_give(heap, gone, false);
+    ck_assert_uint_eq(lull__pages_release(heap, 3), 3 * LULL__BLOCK);
+    struct lull__span *again = lull__pages_take(heap, 4);
+    ck_assert_ptr_eq(again, gone);
+    ck_assert_uint_eq(again->clean, 0);
+    ck_assert_uint_eq(lull__pages_idle_bytes(heap), 0);
+    ck_assert_uint_eq(lull__count(&heap->events, grown_bytes), 8 * LULL__BLOCK);
+    lull_heap_destroy(heap);
+}
+END_TEST
 
 START_TEST(the_hard_limit_is_exact)
 {
@@ -444,6 +529,8 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, runs_are_as_the_model_says);
     tcase_add_test(tests, the_hard_limit_is_exact);
+    tcase_add_test(tests, idle_memory_goes_back_before_more_than_the_limit_is_resident);
+    tcase_add_test(tests, what_the_scavenger_cut_up_is_taken_together);
     tcase_add_test(tests, a_refused_release_changes_nothing);
     tcase_add_test(tests, a_refused_commit_is_no_memory);
     tcase_add_test(tests, blocks_can_be_walked_while_some_are_released);

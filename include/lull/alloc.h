@@ -18,7 +18,7 @@ LULL_BEGIN_DECLS
  * Threads:  `t` belongs to the calling thread, outside a blocking section.
  * Time:     O(1), about ten instructions; one call in a few dozen takes new slots, and may find
  *           that a collection is due; near the memory limit it may wait, about 2 ms at most where
- *           threads have a processor each (doc/pacing.md). */
+ *           threads have a processor each, a large object longer (doc/pacing.md). */
 LULL_API void *lull_alloc(lull_thread *t, const lull_type *type);
 
 /* Allocates an array of `count` objects of `type`, contiguous, zeroed. A conservative or leaf

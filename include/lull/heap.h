@@ -121,8 +121,8 @@ LULL_API int lull_collect(lull_thread *t);
  * Threads:  any. Time: O(1). */
 LULL_API int lull_set_gc_percent(lull_heap *heap, int percent);
 
-/* Sets the soft memory limit in bytes, 0 for none, and returns the value before. In mode concurrent
- * threads that allocate near it wait for the collector, for at most seven eighths of the time
+/* Sets the soft memory limit in bytes, 0 for none, and returns the value before. Threads that allocate
+ * near it wait for the collector, in all modes but off, for at most seven eighths of the time
  * (doc/pacing.md).
  * Collects: no; takes effect at once on the present goal.
  * Errors:   none. Threads: any. Time: O(1). */

@@ -22,7 +22,8 @@ typedef enum lull_pause_kind {
     LULL_PAUSE_SWEEP,     /* sweeping done by an allocating thread */
     LULL_PAUSE_REFILL,    /* taking new memory: locks, search, clearing a large object */
     LULL_PAUSE_FAULT,     /* touching a page of a small object that is fresh from the system */
-    LULL_PAUSE_LIMIT,     /* waiting for the collector, where the memory limit is near */
+    LULL_PAUSE_LIMIT,     /* waiting for the collector where the memory limit is near; in mode
+                             incremental marking, too */
     LULL_PAUSE_KINDS
 } lull_pause_kind;
 
