@@ -3,7 +3,7 @@
 #
 # A test sources it, calls `check` once for each claim, and ends with `finish`:
 #
-#     . "${srcdir:-.}/tests/tap.sh"
+#     . "${srcdir:-.}/tests/tap.sh" || exit 99
 #     check "lull.pc names the version" grep -q '^Version: 0' lull.pc
 #     finish
 
