@@ -7,6 +7,7 @@
 
 #include "assist.h"
 #include "cache.h"
+#include "callback.h"
 #include "central.h"
 #include "cycle.h"
 #include "error.h"
@@ -124,9 +125,9 @@ static bool ask_program(lull_thread *t, size_t bytes)
     if (heap->options.no_memory == NULL) {
         return false;
     }
-    t->in_callback++;
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_NO_MEMORY);
     bool again = heap->options.no_memory(heap, bytes, heap->options.no_memory_arg) != 0;
-    t->in_callback--;
+    lull__callback_end(around);
     return again;
 }
 
@@ -157,12 +158,11 @@ static LULL__NOINLINE void *alloc_after_failure(lull_thread *t, struct lull__lay
 
 static LULL__NOINLINE bool may_allocate(lull_thread *t)
 {
-    if (atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_GONE) {
-        lull__fail(LULL_E_THREAD, "allocation by a thread that is detached");
+    if (lull__refuses("allocation")) {
         return false;
     }
-    if (t->in_callback != 0) {
-        lull__fail(LULL_E_STATE, "allocation inside a callback of the collector");
+    if (atomic_load_explicit(&t->state, memory_order_relaxed) == LULL__THREAD_GONE) {
+        lull__fail(LULL_E_THREAD, "allocation by a thread that is detached");
         return false;
     }
     if (t->user_blocked) {
@@ -192,8 +192,9 @@ void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
 {
     size_t more = bytes > LULL__SMALL_MAX ? large_bytes(bytes) : 0;
 
-    LULL_ASSERT_HOT(lull__thread_is_mine(t));
-    if (LULL__UNLIKELY((t->in_callback | t->user_blocked) != 0) && !may_allocate(t)) {
+    LULL_ASSERT_HOT(lull__callback != LULL__CALLBACK_NONE || lull__thread_is_mine(t));
+    if (LULL__UNLIKELY(lull__callback != LULL__CALLBACK_NONE || t->user_blocked) &&
+        !may_allocate(t)) {
         return NULL;
     }
     uint64_t cycles = atomic_load_explicit(&t->heap->cycles, memory_order_relaxed);

@@ -10,6 +10,7 @@
 
 #include <sched.h>
 
+#include "callback.h"
 #include "pause.h"
 #include "thread.h"
 
@@ -43,9 +44,9 @@ bool lull__assist_is_past_goal(const lull_heap *heap)
 /* Whether there was something to mark. */
 static bool mark(lull_thread *t, uint64_t now_ns, uint64_t quantum_ns)
 {
-    t->in_callback++; /* trace callbacks */
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_TRACE);
     bool marked = lull__mark_assist(t, now_ns, quantum_ns);
-    t->in_callback--;
+    lull__callback_end(around);
     return marked;
 }
 

@@ -1,4 +1,5 @@
 /* attach.c -- mutator threads come and go; blocking sections. */
+#include "callback.h"
 #include "error.h"
 #include "grey.h"
 #include "handshake.h"
@@ -70,6 +71,9 @@ static bool await_end(void)
 
 lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
 {
+    if (lull__refuses_any("lull_attach")) {
+        return NULL;
+    }
     if (heap == NULL || heap->magic != LULL__HEAP_MAGIC) {
         lull__fail(LULL_E_INVALID, "this is no heap");
         return NULL;
@@ -123,10 +127,13 @@ static void detach(lull_thread *t)
 
 int lull_detach(lull_thread *t)
 {
+    if (lull__refuses("lull_detach")) {
+        return LULL_E_STATE;
+    }
     if (!lull__thread_check(t)) {
         return LULL_E_THREAD;
     }
-    if (t->frames != NULL || t->user_blocked || t->in_callback != 0 || t->in_finalizer != 0) {
+    if (t->frames != NULL || t->user_blocked || t->in_finalizer != 0 || t->making != NULL) {
         return lull__fail(LULL_E_STATE,
                           "the thread has frames pushed, or is in a blocking section or a callback");
     }
@@ -138,6 +145,9 @@ int lull_detach(lull_thread *t)
 
 int lull_blocking_begin(lull_thread *t)
 {
+    if (lull__refuses("lull_blocking_begin")) {
+        return LULL_E_STATE;
+    }
     if (!lull__thread_check(t)) {
         return LULL_E_THREAD;
     }
@@ -151,6 +161,9 @@ int lull_blocking_begin(lull_thread *t)
 
 int lull_blocking_end(lull_thread *t)
 {
+    if (lull__refuses("lull_blocking_end")) {
+        return LULL_E_STATE;
+    }
     if (!lull__thread_check(t)) {
         return LULL_E_THREAD;
     }
@@ -163,6 +176,9 @@ int lull_blocking_end(lull_thread *t)
 
 int lull_stack_set(lull_thread *t, void *low, void *high)
 {
+    if (lull__refuses_any("lull_stack_set")) {
+        return LULL_E_STATE;
+    }
     if (!lull__thread_check(t)) {
         return LULL_E_THREAD;
     }

@@ -14,6 +14,7 @@
  *   safepoint, and not in a get that makes an object. */
 #include "audit.h"
 #include "audit_report.h"
+#include "callback.h"
 #include "custody.h"
 #include "error.h"
 #include "finalizer.h"
@@ -365,10 +366,12 @@ void lull__audit_end(lull_heap *heap)
     lull__phase_finish_sweep(heap, false); /* the dead, unswept, may hold anything */
     lull__hold_all(heap);
     pthread_mutex_lock(&heap->audit.ledger.lock);
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_TRACE);
     if (look_at_idle(heap, true)) {
         find_held(heap);
     }
     find_left(heap);
+    lull__callback_end(around);
     pthread_mutex_unlock(&heap->audit.ledger.lock);
     lull__release_all(heap);
     pthread_mutex_unlock(&heap->cycle_lock);
@@ -378,6 +381,9 @@ void lull__audit_end(lull_heap *heap)
 
 uint64_t lull_pool_misuses(lull_heap *heap)
 {
+    if (lull__refuses_any("lull_pool_misuses")) {
+        return 0;
+    }
     if (heap == NULL) {
         lull__fail(LULL_E_INVALID, "lull_pool_misuses wants a heap");
         return 0;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callback.h"
 #include "error.h"
 #include "thread.h"
 #include "walk.h"
@@ -152,7 +153,9 @@ static void tell(lull_heap *heap, struct lull__finding *finding)
     finding->report.pool = finding->pool;
     finding->report.text = text.line;
     if (fn != NULL) {
+        uint32_t around = lull__callback_begin(LULL__CALLBACK_REPORT);
         fn(&finding->report, arg);
+        lull__callback_end(around);
     } else {
         lull__os_say(text.line, text.length);
     }
@@ -204,6 +207,9 @@ void lull__audit_tell(lull_heap *heap)
 
 int lull_pool_report_to(lull_heap *heap, lull_pool_report_fn fn, void *arg)
 {
+    if (lull__refuses_any("lull_pool_report_to")) {
+        return LULL_E_STATE;
+    }
     if (heap == NULL) {
         return lull__fail(LULL_E_INVALID, "lull_pool_report_to wants a heap");
     }

@@ -12,6 +12,7 @@
  * and is black (.inv.fresh); the rest is noted, and looked at later (grey.c). */
 #include "barrier.h"
 
+#include "callback.h"
 #include "delay.h"
 #include "grey.h"
 #include "thread.h"
@@ -27,14 +28,14 @@ LULL__INLINE bool is_fresh(const lull_thread *t, const void *value)
 /* Before `value` replaces what `slot` holds. Inside the library. */
 LULL__INLINE void shade(lull_thread *t, void *const *slot, void *value)
 {
-    if (LULL__LIKELY(t->head.marking == LULL__BARRIER_OFF)) {
+    if (LULL__LIKELY(lull__barrier(t) == LULL__BARRIER_OFF)) {
         return;
     }
     lull__delay(t->heap, LULL__DELAY_STORE_SHADE);
     if (!is_fresh(t, value)) {
         lull__grey_note(t, (uintptr_t)value);
     }
-    if (t->head.marking == LULL__BARRIER_HYBRID) {
+    if (lull__barrier(t) == LULL__BARRIER_HYBRID) {
         /* at once: the drain must not be over before it is marked (cycle_concurrent.c, .arg.bound).
          * relaxed: a racing store's value was shaded when it was stored */
         lull__grey_shade_now(t, (uintptr_t)__atomic_load_n(slot, __ATOMIC_RELAXED));
@@ -46,7 +47,7 @@ static LULL__NOINLINE void shade_and_store(lull_thread *t, void *slot, void *val
 {
     lull__enter(t);
     shade(t, slot, value);
-    if (t->head.marking == LULL__BARRIER_INSERT) {
+    if (lull__barrier(t) == LULL__BARRIER_INSERT) {
         lull__grey_note_freely(t);
     }
     lull__delay(t->heap, LULL__DELAY_STORE_WRITE);
@@ -57,6 +58,9 @@ static LULL__NOINLINE void shade_and_store(lull_thread *t, void *slot, void *val
 
 void lull_store_slow(lull_thread *t, void *slot, void *value)
 {
+    if (lull__refuses_store("lull_store")) {
+        return;
+    }
     lull__enter_own(t);
     if (LULL__UNLIKELY(!is_fresh(t, value) && !lull__grey_note_fast(t, (uintptr_t)value))) {
         lull__leave(t);
@@ -69,6 +73,9 @@ void lull_store_slow(lull_thread *t, void *slot, void *value)
 
 void *lull_exchange(lull_thread *t, void *slot, void *value)
 {
+    if (lull__refuses_store("lull_exchange")) {
+        return NULL;
+    }
     lull__enter(t);
     shade(t, slot, value);
     /* release: as above; acquire: the fields of what comes out are visible */
@@ -79,6 +86,9 @@ void *lull_exchange(lull_thread *t, void *slot, void *value)
 
 int lull_compare_exchange(lull_thread *t, void *slot, void **expected, void *value)
 {
+    if (lull__refuses_store("lull_compare_exchange")) {
+        return 0;
+    }
     lull__enter(t);
     shade(t, slot, value); /* for nothing where it fails */
     /* release, acquire: as above */
@@ -106,6 +116,9 @@ void lull_move(lull_thread *t, void *to, const void *from, size_t count)
     void *const *source = from;
     bool down = (uintptr_t)to - (uintptr_t)from >= count * sizeof(void *);
 
+    if (lull__refuses_store("lull_move")) {
+        return;
+    }
     for (size_t done = 0; done < count;) {
         size_t end = lull__min(count, done + MOVE_WORDS);
         lull__enter(t);

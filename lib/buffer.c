@@ -27,6 +27,7 @@
 
 #include "audit.h"
 #include "calibration.h"
+#include "callback.h"
 #include "error.h"
 #include "pool.h"
 #include "thread.h"
@@ -332,8 +333,11 @@ static LULL__NOINLINE int append_slow(lull_thread *t, lull_buffer *buffer, size_
                                       const void *bytes, size_t count)
 {
     size_t need = 0;
-    int status = check_growth(buffer, more, &need);
 
+    if (lull__refuses("growth of a buffer")) {
+        return LULL_E_STATE;
+    }
+    int status = check_growth(buffer, more, &need);
     return status == LULL_OK ? grow(t, buffer, need, bytes, count) : status;
 }
 
@@ -396,6 +400,9 @@ LULL__INLINE lull_buffer *get(lull_thread *t, lull_buffer_pool *pool, uint32_t b
 
 lull_buffer *lull_buffer_get(lull_thread *t, lull_buffer_pool *pool)
 {
+    if (lull__refuses_any("lull_buffer_get")) {
+        return NULL;
+    }
     if (LULL__UNLIKELY(pool == NULL)) {
         return fail_no_pool();
     }
@@ -421,6 +428,9 @@ lull_buffer *lull_buffer_get_sized(lull_thread *t, lull_buffer_pool *pool, size_
 {
     uint32_t bucket = lull__bucket_of(bytes);
 
+    if (lull__refuses_any("lull_buffer_get_sized")) {
+        return NULL;
+    }
     if (LULL__UNLIKELY(pool == NULL)) {
         return fail_no_pool();
     }
@@ -474,6 +484,9 @@ static LULL__NOINLINE void put_slow(lull_thread *t, lull_buffer_pool *pool, lull
 
 void lull_buffer_put(lull_thread *t, lull_buffer_pool *pool, lull_buffer *buffer)
 {
+    if (lull__refuses_any("lull_buffer_put")) {
+        return;
+    }
     if (buffer == NULL) {
         return;
     }
@@ -651,6 +664,9 @@ lull_buffer_pool *lull_buffer_pool_create(lull_heap *heap, const lull_buffer_poo
 {
     static const lull_buffer_pool_options defaults = {.struct_size = sizeof defaults};
 
+    if (lull__refuses_any("lull_buffer_pool_create")) {
+        return NULL;
+    }
     options = options != NULL ? options : &defaults;
     if (!check_options(heap, options)) {
         return NULL;
@@ -683,6 +699,9 @@ static void close_pool(_Atomic(lull_pool *) *place)
 
 int lull_buffer_pool_destroy(lull_buffer_pool *pool)
 {
+    if (lull__refuses_any("lull_buffer_pool_destroy")) {
+        return LULL_E_STATE;
+    }
     if (pool == NULL) {
         return lull__fail(LULL_E_INVALID, "NULL is no pool of buffers");
     }
@@ -735,6 +754,9 @@ static void add_bucket(const struct bucket *bucket, size_t bytes, lull_buffer_po
 
 int lull_buffer_pool_stats_read(lull_buffer_pool *pool, lull_buffer_pool_stats *stats)
 {
+    if (lull__refuses_any("lull_buffer_pool_stats_read")) {
+        return LULL_E_STATE;
+    }
     if (pool == NULL || stats == NULL) {
         return lull__fail(LULL_E_INVALID,
                           "lull_buffer_pool_stats_read wants a pool and a place to write");

@@ -11,6 +11,7 @@
 #include <lull/root.h>
 
 #include "buffer.h"
+#include "callback.h"
 #include "error.h"
 
 /* What a builder is; the pools take it for a buffer. */
@@ -59,7 +60,7 @@ lull_builder *lull_builder_get(lull_thread *t, lull_builder_pool *pool)
 
 void lull_builder_put(lull_thread *t, lull_builder_pool *pool, lull_builder *builder)
 {
-    if (builder != NULL) {
+    if (builder != NULL && !lull__refuses_any("lull_builder_put")) {
         builder->buffer.error = LULL_OK;
         lull_buffer_put(t, buffers_of(pool), &builder->buffer);
     }

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "callback.h"
 #include "cycle_concurrent.h"
 #include "delay.h"
 
@@ -75,7 +76,9 @@ static void run_cycle(lull_heap *heap)
     c->reason = LULL__REASON_TRIGGER;
     pthread_mutex_unlock(&c->lock);
     lull__collector_lock(heap);
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_TRACE);
     lull__cycle_concurrent(heap, reason);
+    lull__callback_end(around);
     pthread_mutex_unlock(&heap->cycle_lock);
     pthread_mutex_lock(&c->lock);
     c->ended = c->begun;

@@ -1,6 +1,7 @@
 /* cycle.c -- collections: who asks, and which kind it gets. */
 #include "cycle.h"
 
+#include "callback.h"
 #include "collector.h"
 #include "cycle_stop.h"
 #include "handshake.h"
@@ -28,13 +29,14 @@ static void run(lull_thread *t, enum lull__cycle_reason reason, size_t more_byte
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* it has locks while it waits */
     lull__block();
-    t->in_callback++; /* all of the program's that runs on this thread until the cycle is over */
+    /* all of the program's that runs on this thread until the cycle is over */
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_TRACE);
     /* without a collector thread, for want of memory, the program stops for once */
     if (!lull__runs_beside(heap) || !lull__collector_wait(heap, reason)) {
         run_stopped(heap, reason, more_bytes);
     }
     lull__emit(&heap->events, pause, t->number, LULL_PAUSE_STOP, lull__os_now_ns() - start_ns);
-    t->in_callback--;
+    lull__callback_end(around);
     lull__unblock(); /* where it must wait for a cycle of another thread, that is a pause too */
     pthread_setcancelstate(cancel, &cancel);
 }

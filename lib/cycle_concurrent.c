@@ -92,7 +92,7 @@
 
 static void raise_barrier(lull_thread *t, enum lull__part part)
 {
-    __atomic_store_n(&t->head.marking, LULL__BARRIER_INSERT, __ATOMIC_RELAXED);
+    lull__barrier_set(t, LULL__BARRIER_INSERT);
     if (part != LULL__PART_SIGNAL) {
         lull__pool_thread_gather(t); /* takes locks, and moves what an inline get may be at */
     }
@@ -137,13 +137,13 @@ static void make_hybrid(lull_thread *t, enum lull__part part)
     (void)part;
     keep_fresh(t, false); /* from here on each store takes the slow way */
     t->grey_limit = 0;
-    __atomic_store_n(&t->head.marking, LULL__BARRIER_HYBRID, __ATOMIC_RELAXED);
+    lull__barrier_set(t, LULL__BARRIER_HYBRID);
 }
 
 static void lower_barrier(lull_thread *t, enum lull__part part)
 {
     (void)part;
-    __atomic_store_n(&t->head.marking, LULL__BARRIER_OFF, __ATOMIC_RELAXED);
+    lull__barrier_set(t, LULL__BARRIER_OFF);
     keep_fresh(t, false);
     lull__grey_drop(t);
     lull__delay(t->heap, LULL__DELAY_SWEEP_OWN);

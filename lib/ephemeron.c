@@ -15,6 +15,7 @@
  * a marker did. */
 #include "ephemeron.h"
 
+#include "callback.h"
 #include "delay.h"
 #include "thread.h"
 #include "weak.h"
@@ -284,13 +285,18 @@ size_t lull__ephemeron_clear(lull_heap *heap, struct lull__marker *m)
 
 void *lull_ephemeron_key(lull_thread *t, lull_ephemeron *ephemeron)
 {
-    return (void *)lull__weak_read(t, &ephemeron->key);
+    return !lull__refuses_any("lull_ephemeron_key")
+               ? (void *)lull__weak_read(t, &ephemeron->key)
+               : NULL;
 }
 
 void *lull_ephemeron_value(lull_thread *t, lull_ephemeron *ephemeron)
 {
     uintptr_t value = 0;
 
+    if (lull__refuses_any("lull_ephemeron_value")) {
+        return NULL;
+    }
     /* inside the library until the value is read: this thread need not hold the key, and handshakes
      * in between could make both die */
     lull__enter(t);
@@ -305,7 +311,7 @@ void *lull_ephemeron_value(lull_thread *t, lull_ephemeron *ephemeron)
 
 void lull_ephemeron_set(lull_thread *t, lull_ephemeron *ephemeron, void *value)
 {
-    if (lull__weak_read(t, &ephemeron->key) != 0) {
+    if (!lull__refuses_any("lull_ephemeron_set") && lull__weak_read(t, &ephemeron->key) != 0) {
         lull_store(t, &ephemeron->value, value);
     }
 }

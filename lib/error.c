@@ -7,36 +7,49 @@
 #include <string.h>
 
 #include "base.h"
+#include "callback.h"
 
-static _Thread_local int last_status = LULL_OK;
-static _Thread_local char last_message[LULL__ERROR_MESSAGE_BYTES] = "no error";
+struct failure {
+    int status;
+    char message[LULL__ERROR_MESSAGE_BYTES];
+};
+
+/* [1] is the callbacks' own: they run between two steps of the program's that know nothing of them,
+ * or of this file's, in a signal handler. */
+static _Thread_local struct failure last[2] = {{LULL_OK, "no error"}, {LULL_OK, "no error"}};
+
+static struct failure *mine(void)
+{
+    return &last[lull__callback != LULL__CALLBACK_NONE];
+}
 
 int lull__fail(int status, const char *format, ...)
 {
     int saved_errno = errno;
+    struct failure *failure = mine();
     va_list arguments;
     int length;
 
     LULL_ASSERT(status != LULL_OK);
     va_start(arguments, format);
-    length = vsnprintf(last_message, sizeof(last_message), format, arguments);
+    length = vsnprintf(failure->message, sizeof(failure->message), format, arguments);
     va_end(arguments);
-    if (length >= (int)sizeof(last_message)) {
-        memcpy(last_message + sizeof(last_message) - 4, "...", 4);
+    if (length >= (int)sizeof(failure->message)) {
+        memcpy(failure->message + sizeof(failure->message) - 4, "...", 4);
     }
-    last_status = status;
+    failure->status = status;
     errno = saved_errno;
     return status;
 }
 
 int lull_error(void)
 {
-    return last_status;
+    return mine()->status;
 }
 
 const char *lull_error_message(void)
 {
-    return last_message;
+    return mine()->message;
 }
 
 const char *lull_strerror(int status)

@@ -2,6 +2,7 @@
  * All counters are relaxed by .inv.event.relaxed. */
 #include "event.h"
 
+#include "callback.h"
 #include "os.h"
 
 /* ---- the table ---- */
@@ -149,7 +150,9 @@ void lull__event_emit(struct lull__events *events, enum lull__event_id id, uint3
         for (unsigned i = 0; i < event->field_count; i++) {
             sent.fields[i] = fields[i];
         }
+        uint32_t around = lull__callback_begin(LULL__CALLBACK_RECEIVER);
         fn(&sent, arg);
+        lull__callback_end(around);
     }
 }
 

@@ -8,6 +8,7 @@
  * with finalizers are queued at once, in no order among them, then what they reach is revived. */
 #include "finalizer.h"
 
+#include "callback.h"
 #include "error.h"
 #include "handshake.h"
 #include "thread.h"
@@ -158,6 +159,9 @@ int lull_finalizer_set(lull_thread *t, void *object, lull_finalizer_fn fn, void 
     lull_heap *heap = t->heap;
     struct lull__slot slot = lull__resolve(heap, lull__address(heap, (uintptr_t)object));
 
+    if (lull__refuses_any("lull_finalizer_set")) {
+        return LULL_E_STATE;
+    }
     if (slot.state == NULL || lull__state_load(slot.state) == LULL__FREE) {
         return lull__fail(LULL_E_INVALID, "%p is no object of this heap", object);
     }
@@ -279,6 +283,9 @@ size_t lull_finalizers_run(lull_thread *t, size_t max)
     struct lull__finalizer due;
     size_t ran = 0;
 
+    if (lull__refuses("lull_finalizers_run")) {
+        return 0;
+    }
     if (!lull__thread_check(t) || t->in_finalizer != 0) {
         return 0;
     }

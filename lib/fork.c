@@ -25,6 +25,7 @@
 
 #include "audit.h"
 #include "cache.h"
+#include "callback.h"
 #include "cycle.h"
 #include "collector.h"
 #include "finalizer_thread.h"
@@ -73,8 +74,19 @@ static void come_to_rest(lull_heap *heap)
     pthread_mutex_lock(&heap->pacer_lock);
 }
 
+/* A fork by a callback that may have locks of the library, or be what the collector waits for. No
+ * heap can be brought to rest then, so none is: in the child the thread is in its callback until it
+ * calls exec or _exit, and no call touches a heap. */
+static bool leaves_heaps(void)
+{
+    return lull__callback >= LULL__CALLBACK_INSIDE;
+}
+
 static void before(void)
 {
+    if (leaves_heaps()) {
+        return;
+    }
     lull__registry_lock();
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
         end_cycles(heap);
@@ -112,6 +124,9 @@ static void go_on(void)
 
 static void after_in_parent(void)
 {
+    if (leaves_heaps()) {
+        return;
+    }
     go_on();
     lull__registry_unlock();
 }
@@ -161,6 +176,9 @@ static void revive(lull_heap *heap)
 
 static void after_in_child(void)
 {
+    if (leaves_heaps()) {
+        return;
+    }
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
         lull__pools_fork_child(heap);
         lull__audit_fork_child(heap, heap->thread_count > (lull_self(heap) != NULL));

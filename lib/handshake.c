@@ -50,6 +50,7 @@
 #include <signal.h>
 
 #include "cache.h"
+#include "callback.h"
 #include "delay.h"
 #include "error.h"
 #include "thread.h"
@@ -261,9 +262,9 @@ static void take_part(lull_thread *t, enum lull__part part)
     }
     uint64_t start_ns = lull__os_now_ns();
     lull__delay(heap, LULL__DELAY_PART_BEGIN);
-    t->in_callback++; /* the thread's tracer */
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_TRACE);
     heap->action(t, part);
-    t->in_callback--;
+    lull__callback_end(around);
     lull__delay(heap, LULL__DELAY_PART_DONE);
     __atomic_store_n(&t->head.poll, 0, __ATOMIC_RELAXED);
     /* release: pairs with the acquire in serve_or_wait; what the action did is visible */
@@ -294,7 +295,9 @@ void lull__safepoint(lull_thread *t)
 
 void lull_safepoint_slow(lull_thread *t)
 {
-    lull__safepoint(t);
+    if (!lull__refuses_any("lull_safepoint")) {
+        lull__safepoint(t);
+    }
 }
 
 /* ---- the signal ---- */
@@ -499,8 +502,10 @@ static void name_late(lull_heap *heap, uint64_t number, uint64_t waited_ns)
         }
         lull__emit(&heap->events, late_thread, t->number, waited_ns);
         if (heap->options.late_thread != NULL) {
+            uint32_t around = lull__callback_begin(LULL__CALLBACK_LATE);
             heap->options.late_thread(heap, t->number, t->pthread, waited_ns,
                                       heap->options.late_thread_arg);
+            lull__callback_end(around);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #include "audit.h"
 #include "buffer.h"
+#include "callback.h"
 #include "central.h"
 #include "collector.h"
 #include "cycle.h"
@@ -114,6 +115,9 @@ int lull_heap_create(const lull_options *options, lull_heap **out)
 {
     lull_options resolved;
 
+    if (lull__refuses_any("lull_heap_create")) {
+        return LULL_E_STATE;
+    }
     if (out == NULL) {
         return lull__fail(LULL_E_INVALID, "lull_heap_create needs a place for the heap");
     }
@@ -162,6 +166,9 @@ int lull_heap_destroy(lull_heap *heap)
 {
     int cancel;
 
+    if (lull__refuses_any("lull_heap_destroy")) {
+        return LULL_E_STATE;
+    }
     lull__registry_lock();
     bool known = heap != NULL && lull__registry_remove(heap);
     if (!known || lull__thread_any(heap)) {
@@ -202,6 +209,9 @@ static void unlock_pacer(lull_heap *heap, lull_thread *entered)
 
 int lull_set_gc_percent(lull_heap *heap, int percent)
 {
+    if (lull__refuses_any("lull_set_gc_percent")) {
+        return LULL_PERCENT_OFF - 1;
+    }
     if (percent != LULL_PERCENT_OFF && (percent < 0 || percent > LULL__PERCENT_MAX)) {
         lull__fail(LULL_E_INVALID, "gc_percent is %d; allowed are 0 to %d and LULL_PERCENT_OFF",
                    percent, LULL__PERCENT_MAX);
@@ -216,6 +226,9 @@ int lull_set_gc_percent(lull_heap *heap, int percent)
 
 size_t lull_set_memory_limit(lull_heap *heap, size_t bytes)
 {
+    if (lull__refuses_any("lull_set_memory_limit")) {
+        return 0;
+    }
     lull_thread *t = lock_pacer(heap);
     size_t before = (size_t)heap->pacer.limit_bytes;
 
@@ -228,15 +241,17 @@ size_t lull_set_memory_limit(lull_heap *heap, size_t bytes)
 
 static int check_collect(lull_thread *t)
 {
+    if (lull__refuses("a collection")) {
+        return LULL_E_STATE;
+    }
     if (!lull__thread_check(t)) {
         return LULL_E_THREAD;
     }
     if (t->heap->options.mode == LULL_MODE_OFF) {
         return lull__fail(LULL_E_STATE, "the heap's mode is off");
     }
-    if (t->in_callback != 0 || t->user_blocked) {
-        return lull__fail(LULL_E_STATE,
-                          "a collection from a callback of the collector or a blocking section");
+    if (t->user_blocked) {
+        return lull__fail(LULL_E_STATE, "a collection in a blocking section");
     }
     return LULL_OK;
 }

@@ -308,7 +308,6 @@ struct lull_thread {
     volatile uint32_t in_library; /* depth of slow paths; written by the thread, read by its own
                                      signal handler: volatile suffices */
     uint32_t user_blocked;   /* inside lull_blocking_begin/end; the thread's own */
-    uint32_t in_callback;    /* inside a callback that may not use the heap; the thread's own */
     uint32_t in_finalizer;   /* inside a finalizer; the thread's own */
     const struct lull__making *making; /* pools whose `make` it is in; the thread's own */
 

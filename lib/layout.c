@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callback.h"
 #include "error.h"
 #include "thread.h"
 
@@ -268,17 +269,26 @@ static const lull_type *make_plain(lull_heap *heap, const char *name, size_t siz
 
 const lull_type *lull_type_leaf(lull_heap *heap, const char *name, size_t size)
 {
+    if (lull__refuses_any("lull_type_leaf")) {
+        return NULL;
+    }
     return make_plain(heap, name, size, (struct lull__layout){.kind = LULL__KIND_LEAF});
 }
 
 const lull_type *lull_type_conservative(lull_heap *heap, const char *name, size_t size)
 {
+    if (lull__refuses_any("lull_type_conservative")) {
+        return NULL;
+    }
     return make_plain(heap, name, size, (struct lull__layout){.kind = LULL__KIND_CONSERVATIVE});
 }
 
 const lull_type *lull_type_custom(lull_heap *heap, const char *name, size_t size,
                                   lull_trace_fn trace, void *arg)
 {
+    if (lull__refuses_any("lull_type_custom")) {
+        return NULL;
+    }
     if (trace == NULL) {
         lull__fail(LULL_E_INVALID, "a custom type needs a trace callback");
         return NULL;
@@ -332,6 +342,9 @@ const lull_type *lull_type_record(lull_heap *heap, const char *name, size_t size
     struct lull__layout array = {.kind = LULL__KIND_PATTERN};
     uint32_t period = (uint32_t)((size + WORD - 1) / WORD);
 
+    if (lull__refuses_any("lull_type_record")) {
+        return NULL;
+    }
     if (!check_size(size) || !check_offsets(size, offsets, offset_count)) {
         return NULL;
     }

@@ -4,6 +4,7 @@
  * threads as come before it is over: nobody waits for one that is late. */
 #include <stdlib.h>
 
+#include "callback.h"
 #include "drain.h"
 #include "mark_stack.h"
 
@@ -18,6 +19,7 @@ static void *marker_thread(void *arg)
     if (lull__runs_beside(m->heap)) {
         lull__os_thread_be_nice(LULL__PACER_MARKER_NICE);
     }
+    lull__callback_begin(LULL__CALLBACK_TRACE); /* to its end */
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->stop && (pool->drain == last || pool->joined == pool->wanted)) {

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "callback.h"
 #include "error.h"
 
 #define ALIGNMENT 16
@@ -51,15 +52,12 @@ static void bury(struct lull_pool *pool, void *object)
     }
 }
 
-void lull__outside_bury(struct lull_pool *pool, lull_thread *t, const uintptr_t *object, size_t n)
+void lull__outside_bury(struct lull_pool *pool, const uintptr_t *object, size_t n)
 {
-    if (t != NULL) {
-        t->in_callback++;
-    }
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_DESTROY);
+
     for (size_t i = 0; i < n; i++) {
         bury(pool, (void *)object[i]);
     }
-    if (t != NULL) {
-        t->in_callback--;
-    }
+    lull__callback_end(around);
 }

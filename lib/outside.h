@@ -13,6 +13,6 @@ bool lull__outside_wanted(const struct lull_pool *pool);
 
 /* The program's `destroy`; then what malloc made is freed. Outside all locks; `t` is NULL for a
  * thread that is not attached. */
-void lull__outside_bury(struct lull_pool *pool, lull_thread *t, const uintptr_t *object, size_t n);
+void lull__outside_bury(struct lull_pool *pool, const uintptr_t *object, size_t n);
 
 #endif

@@ -37,6 +37,7 @@
 
 #include <string.h>
 
+#include "callback.h"
 #include "error.h"
 #include "outside.h"
 #include "thread.h"
@@ -61,17 +62,6 @@ static void *miss(lull_thread *t, struct lull_pool *pool, struct lull_magazines 
         atomic_fetch_add_explicit(&pool->unmade, 1, memory_order_relaxed);
     }
     return object;
-}
-
-/* Whether the thread is in the pool's own `make`, which could call itself for ever. */
-static bool is_making(const lull_thread *t, const struct lull_pool *pool)
-{
-    const struct lull__making *m = t->making;
-
-    while (m != NULL && m->pool != pool) {
-        m = m->around;
-    }
-    return m != NULL;
 }
 
 /* A get inside `make` of its own pool. */
@@ -117,7 +107,7 @@ void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
 {
     const void *site = __builtin_return_address(0);
 
-    if (!may_use(t)) {
+    if (lull__refuses_any("lull_pool_get") || !may_use(t)) {
         return NULL;
     }
     lull__pool_see_retired(t);
@@ -126,7 +116,7 @@ void *lull_pool_get_slow(lull_thread *t, lull_pool *pool)
     if (lull__magazine_count(t, m) != 0) {
         return lull_pool_get(t, pool);
     }
-    if (LULL__UNLIKELY(t->making != NULL) && is_making(t, pool)) {
+    if (LULL__UNLIKELY(lull__pool_is_making(t, pool))) {
         refuse_get(t, pool, m, site);
         return NULL;
     }
@@ -151,30 +141,21 @@ static bool is_kept(const lull_thread *t, const struct lull_magazines *m, const 
 }
 
 /* An object that is put and not kept. */
-static void drop_one(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, void *object,
+static void drop_one(struct lull_pool *pool, struct lull_magazines *m, void *object,
                      lull_pool_drop why)
 {
     m->received--;
     lull__pool_come_back(pool, 1);
     lull__pool_count_drops(pool, why, 1);
-    lull__outside_bury(pool, t, &(uintptr_t){(uintptr_t)object}, 1);
+    lull__outside_bury(pool, &(uintptr_t){(uintptr_t)object}, 1);
 }
 
-static bool refuse_put(lull_thread *t, struct lull_pool *pool, const void *object, const void *site)
-{
-    lull__fail(LULL_E_STATE, "put into pool \"%s\" inside a callback", pool->name);
-    if (pool->audited.on) {
-        lull__audit_misuse(t, &pool->audited, LULL_POOL_PUT_IN_CALLBACK, object, site);
-    }
-    return false;
-}
-
-static void reset(lull_thread *t, struct lull_pool *pool, void *object)
+static void reset(struct lull_pool *pool, void *object)
 {
     if (pool->reset != NULL) {
-        t->in_callback++;
+        uint32_t around = lull__callback_begin(LULL__CALLBACK_RESET);
         pool->reset(object, pool->arg);
-        t->in_callback--;
+        lull__callback_end(around);
     }
     if ((pool->flags & LULL_POOL_ZERO) != 0) {
         memset(object, 0, lull__pool_payload_bytes(pool, object));
@@ -182,18 +163,12 @@ static void reset(lull_thread *t, struct lull_pool *pool, void *object)
 }
 
 /* What is to be done with an object before it is kept; false: it is not to be. */
-static bool prepare(lull_thread *t, struct lull_pool *pool, void *object, lull_pool_drop *why,
-                    const void *site)
+static bool prepare(struct lull_pool *pool, void *object)
 {
-    *why = LULL_POOL_DROP_MISUSE;
-    if (pool->reset != NULL && t->in_callback != 0) {
-        return refuse_put(t, pool, object, site);
-    }
-    *why = LULL_POOL_DROP_SIZE;
     if (!lull__pool_fits(pool, object)) {
         return false;
     }
-    reset(t, pool, object);
+    reset(pool, object);
     return !lull__pool_too_large(pool, object);
 }
 
@@ -201,17 +176,15 @@ static bool prepare(lull_thread *t, struct lull_pool *pool, void *object, lull_p
 static void put_audited(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
                         void *object, const void *site)
 {
-    lull_pool_drop why;
-
     if (!lull__audit_receive(t, &pool->audited, object, site)) {
         m->received--;
         lull__pool_come_back(pool, 1);
         lull__pool_count_drops(pool, LULL_POOL_DROP_MISUSE, 1);
-    } else if (!prepare(t, pool, object, &why, site)) {
+    } else if (!prepare(pool, object)) {
         lull__enter(t);
         lull__audit_drop(&pool->audited, object);
         lull__leave(t);
-        drop_one(t, pool, m, object, why);
+        drop_one(pool, m, object, LULL_POOL_DROP_SIZE);
     } else {
         lull__audit_keep(t, &pool->audited, object);
         lull__pool_put_directly(t, pool, m, object);
@@ -236,16 +209,26 @@ static void push_one(lull_thread *t, struct lull_pool *pool, struct lull_magazin
 static void put(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m, void *object)
 {
     bool checked = atomic_load_explicit(&pool->checked, memory_order_relaxed);
-    lull_pool_drop why;
 
     LULL_ASSERT_HOT(lull__pool_is_object(pool, object));
     LULL_ASSERT_HOT(!is_kept(t, m, object)); /* put twice */
-    if (checked && !prepare(t, pool, object, &why, NULL)) {
-        drop_one(t, pool, m, object, why);
+    if (checked && !prepare(pool, object)) {
+        drop_one(pool, m, object, LULL_POOL_DROP_SIZE);
     } else if (lull__magazine_count(t, m) < m->room || lull__pool_make_room(t, pool, m)) {
         push_one(t, pool, m, object);
     } else {
-        drop_one(t, pool, m, object, LULL_POOL_DROP_BUSY);
+        drop_one(pool, m, object, LULL_POOL_DROP_BUSY);
+    }
+}
+
+/* A put inside a callback: the object stays the program's, and may be left to the collector. Where
+ * the heap may be in pieces nobody is told. */
+static LULL__NOINLINE void tell_refused(lull_thread *t, struct lull_pool *pool, void *object,
+                                        const void *site)
+{
+    if (pool->audited.on && lull__callback < LULL__CALLBACK_INSIDE && lull__thread_is_mine(t)) {
+        lull__audit_misuse(t, &pool->audited, LULL_POOL_PUT_IN_CALLBACK, object, site);
+        lull__audit_leave(t, object);
     }
 }
 
@@ -253,7 +236,14 @@ void lull_pool_put_slow(lull_thread *t, lull_pool *pool, void *object)
 {
     const void *site = __builtin_return_address(0);
 
-    if (object == NULL || !may_use(t)) {
+    if (object == NULL) {
+        return;
+    }
+    if (lull__refuses_any("lull_pool_put")) {
+        tell_refused(t, pool, object, site);
+        return;
+    }
+    if (!may_use(t)) {
         return;
     }
     lull__pool_see_retired(t);

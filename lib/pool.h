@@ -49,6 +49,17 @@ struct lull__making {
     const struct lull__making *around;
 };
 
+/* Whether the thread, if any, is in the pool's own `make`, which could call itself for ever. */
+LULL__INLINE bool lull__pool_is_making(const lull_thread *t, const struct lull_pool *pool)
+{
+    const struct lull__making *m = t != NULL ? t->making : NULL;
+
+    while (m != NULL && m->pool != pool) {
+        m = m->around;
+    }
+    return m != NULL;
+}
+
 /* .inv.pool.index: head.offset, index and object_bytes change while all shards are locked, the first
  * two under pools_lock too. */
 struct lull_pool {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callback.h"
 #include "delay.h"
 #include "error.h"
 #include "outside.h"
@@ -311,7 +312,7 @@ static bool put_initial(lull_thread *t, struct lull_pool *pool, void *object)
     atomic_fetch_add_explicit(&pool->filled, 1, memory_order_relaxed);
     lull__pool_place(t, pool, shard, &batch, true);
     lull__pool_unlock(t, &shard->lock);
-    lull__outside_bury(pool, t, batch.object, batch.count);
+    lull__outside_bury(pool, batch.object, batch.count);
     return batch.count == 0;
 }
 
@@ -332,6 +333,9 @@ static bool fill(lull_thread *t, struct lull_pool *pool, size_t count)
 
 lull_pool *lull_pool_create(lull_heap *heap, const lull_pool_options *options)
 {
+    if (lull__refuses_any("lull_pool_create")) {
+        return NULL;
+    }
     if (check_options(heap, options) != LULL_OK) {
         return NULL;
     }
@@ -431,11 +435,17 @@ static void delist(lull_heap *heap, struct lull_pool *pool)
 
 int lull_pool_destroy(lull_pool *pool)
 {
+    if (lull__refuses_any("lull_pool_destroy")) {
+        return LULL_E_STATE;
+    }
     if (pool == NULL) {
         return lull__fail(LULL_E_INVALID, "this is no pool");
     }
     lull_heap *heap = pool->heap;
     lull_thread *t = lull_self(heap);
+    if (lull__pool_is_making(t, pool)) {
+        return lull__fail(LULL_E_STATE, "the end of pool \"%s\" inside its `make`", pool->name);
+    }
     lull__pool_close(t, pool);
     lull__pool_lock(t, &heap->pools_lock);
     pool->ending = true;
@@ -506,6 +516,9 @@ static int change_bounds(struct lull_pool *pool, const lull_pool_bounds *bounds)
 
 int lull_pool_set_bounds(lull_pool *pool, const lull_pool_bounds *bounds)
 {
+    if (lull__refuses_any("lull_pool_set_bounds")) {
+        return LULL_E_STATE;
+    }
     if (pool == NULL || bounds == NULL) {
         return lull__fail(LULL_E_INVALID, "lull_pool_set_bounds wants a pool and bounds");
     }
@@ -530,6 +543,9 @@ static size_t or_zero(const _Atomic size_t *bound)
 
 int lull_pool_bounds_read(lull_pool *pool, lull_pool_bounds *bounds)
 {
+    if (lull__refuses_any("lull_pool_bounds_read")) {
+        return LULL_E_STATE;
+    }
     if (pool == NULL || bounds == NULL) {
         return lull__fail(LULL_E_INVALID,
                           "lull_pool_bounds_read wants a pool and a place to write");
@@ -595,6 +611,9 @@ int lull_pool_resize(lull_pool *pool, size_t object_bytes)
 {
     int status = check_size(pool, object_bytes);
 
+    if (lull__refuses_any("lull_pool_resize")) {
+        return LULL_E_STATE;
+    }
     if (status != LULL_OK) {
         return status;
     }

@@ -209,7 +209,7 @@ void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintpt
                       size_t n)
 {
     if (t == NULL || pool->outside ||
-        __atomic_load_n(&t->head.marking, __ATOMIC_RELAXED) == LULL__BARRIER_OFF) {
+        lull__barrier(t) == LULL__BARRIER_OFF) {
         return;
     }
     bool mine = lull__thread_is_mine(t);
@@ -396,7 +396,7 @@ static bool give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *
         pthread_mutex_unlock(&shard->lock);
     }
     lull__leave(t);
-    lull__outside_bury(pool, t, batch.object, batch.count);
+    lull__outside_bury(pool, batch.object, batch.count);
     return shard != NULL;
 }
 
@@ -429,7 +429,7 @@ void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull
     lull__pool_place(t, pool, shard, &batch, true);
     pthread_mutex_unlock(&shard->lock);
     lull__leave(t);
-    lull__outside_bury(pool, t, batch.object, batch.count);
+    lull__outside_bury(pool, batch.object, batch.count);
 }
 
 /* The thread has no lock that keeps the pool alive, since another could lose its processor with one,

@@ -1,10 +1,20 @@
 /* pool_object.c -- the objects of a pool: how large they are, and how one is made. */
+#include "callback.h"
 #include "error.h"
 #include "outside.h"
 #include "pool.h"
 #include "thread.h"
 
 /* ---- sizes ---- */
+
+static size_t ask_size(const struct lull_pool *pool, const void *object)
+{
+    uint32_t around = lull__callback_begin(LULL__CALLBACK_SIZE);
+    size_t bytes = pool->size(object, pool->arg);
+
+    lull__callback_end(around);
+    return bytes;
+}
 
 size_t lull__pool_own_bytes(const struct lull_pool *pool, const void *object)
 {
@@ -21,7 +31,7 @@ size_t lull__pool_own_bytes(const struct lull_pool *pool, const void *object)
 size_t lull__pool_object_bytes(const struct lull_pool *pool, const void *object)
 {
     /* what an audited pool keeps is poison: nothing for `size` to read */
-    return pool->size != NULL && !pool->audited.on ? pool->size(object, pool->arg)
+    return pool->size != NULL && !pool->audited.on ? ask_size(pool, object)
                                                    : lull__pool_own_bytes(pool, object);
 }
 
@@ -70,7 +80,7 @@ bool lull__pool_too_large(const struct lull_pool *pool, const void *object)
 {
     size_t most = atomic_load_explicit(&pool->bounds.max_object_bytes, memory_order_relaxed);
 
-    return most != SIZE_MAX && (pool->size != NULL ? pool->size(object, pool->arg)
+    return most != SIZE_MAX && (pool->size != NULL ? ask_size(pool, object)
                                                    : lull__pool_own_bytes(pool, object)) > most;
 }
 

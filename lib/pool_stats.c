@@ -5,6 +5,7 @@
  * the next put. It is an aligned word, read once; so are the other counts. */
 #include <string.h>
 
+#include "callback.h"
 #include "error.h"
 #include "pool.h"
 #include "thread.h"
@@ -134,6 +135,9 @@ static void read_stats(struct lull_pool *pool, lull_pool_stats *stats)
 
 int lull_pool_stats_read(lull_pool *pool, lull_pool_stats *stats)
 {
+    if (lull__refuses_any("lull_pool_stats_read")) {
+        return LULL_E_STATE;
+    }
     if (pool == NULL || stats == NULL) {
         return lull__fail(LULL_E_INVALID, "lull_pool_stats_read wants a pool and a place to write");
     }
@@ -166,6 +170,9 @@ size_t lull_pools_read(lull_heap *heap, lull_pool_stats *stats, size_t room)
 {
     size_t count = 0;
 
+    if (lull__refuses_any("lull_pools_read")) {
+        return 0;
+    }
     if (heap == NULL || heap->magic != LULL__HEAP_MAGIC || (stats == NULL && room != 0)) {
         lull__fail(LULL_E_INVALID, "lull_pools_read wants a heap and a place to write");
         return 0;

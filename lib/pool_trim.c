@@ -89,7 +89,7 @@ bool lull__pool_reap(struct lull_pool *pool, lull_thread *t, pthread_mutex_t *he
         pthread_mutex_unlock(held);
     }
     lull__delay(pool->heap, LULL__DELAY_POOL_BURY);
-    lull__outside_bury(pool, t, magazine->object, magazine->count);
+    lull__outside_bury(pool, magazine->object, magazine->count);
     if (held != NULL) {
         pthread_mutex_lock(held);
     }

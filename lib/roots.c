@@ -9,6 +9,7 @@
  * A free handle's word is the address of the next free one: outside the heap's range. */
 #include "roots.h"
 
+#include "callback.h"
 #include "error.h"
 #include "thread.h"
 
@@ -119,6 +120,9 @@ int lull_frame_pop(lull_thread *t, lull_frame *frame)
 
 int lull_set_tracer(lull_thread *t, lull_trace_fn trace, void *arg)
 {
+    if (lull__refuses_any("lull_set_tracer")) {
+        return LULL_E_STATE;
+    }
     if (!lull__thread_check(t)) {
         return LULL_E_THREAD;
     }
@@ -155,6 +159,9 @@ lull_handle *lull_handle_new(lull_thread *t, void *object)
     struct lull__roots *roots = &t->heap->roots;
     struct lull_handle *handle = NULL;
 
+    if (lull__refuses_any("lull_handle_new")) {
+        return NULL;
+    }
     lull__enter(t);
     pthread_mutex_lock(&t->heap->roots_lock);
     if (roots->free_handle != NULL || add_handles(roots)) {
@@ -181,6 +188,9 @@ void *lull_handle_get(const lull_handle *handle)
 
 void lull_handle_set(lull_thread *t, lull_handle *handle, void *object)
 {
+    if (lull__refuses_any("lull_handle_set")) {
+        return;
+    }
     lull_store(t, (void *)&handle->word, object);
 }
 
@@ -188,6 +198,9 @@ void lull_handle_free(lull_thread *t, lull_handle *handle)
 {
     struct lull__roots *roots = &t->heap->roots;
 
+    if (lull__refuses_any("lull_handle_free")) {
+        return;
+    }
     if (handle == NULL) {
         return;
     }
@@ -274,11 +287,17 @@ static int add_range(lull_heap *heap, const void *start, size_t bytes, bool unba
 
 int lull_roots_add(lull_heap *heap, const void *start, size_t bytes)
 {
+    if (lull__refuses_any("lull_roots_add")) {
+        return LULL_E_STATE;
+    }
     return add_range(heap, start, bytes, false);
 }
 
 int lull_roots_add_unbarriered(lull_heap *heap, const void *start, size_t bytes)
 {
+    if (lull__refuses_any("lull_roots_add_unbarriered")) {
+        return LULL_E_STATE;
+    }
     return add_range(heap, start, bytes, true);
 }
 
@@ -287,6 +306,9 @@ int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes)
     struct lull__roots *roots = &heap->roots;
     struct lull__root_range range = make_range(start, bytes, false);
 
+    if (lull__refuses_any("lull_roots_remove")) {
+        return LULL_E_STATE;
+    }
     if (range.start == NULL) {
         return LULL_E_INVALID;
     }

@@ -5,6 +5,7 @@
  * takes pools_lock, and the size of metadata, which takes pages.lock, no lock is taken. */
 #include <string.h>
 
+#include "callback.h"
 #include "error.h"
 #include "event.h"
 #include "heap.h"
@@ -127,6 +128,9 @@ int lull_stats_read(lull_heap *heap, lull_stats *stats)
 {
     int status = check_heap(heap);
 
+    if (lull__refuses_any("lull_stats_read")) {
+        return LULL_E_STATE;
+    }
     if (status != LULL_OK) {
         return status;
     }
@@ -163,6 +167,9 @@ int lull_events_subscribe(lull_heap *heap, lull_event_fn fn, void *arg)
     int status = check_heap(heap);
     lull_thread *entered;
 
+    if (lull__refuses_any("lull_events_subscribe")) {
+        return LULL_E_STATE;
+    }
     if (status != LULL_OK) {
         return status;
     }

@@ -5,6 +5,8 @@
 #include "weak.h"
 
 #include "delay.h"
+#include "barrier.h"
+#include "callback.h"
 #include "grey.h"
 #include "span.h"
 #include "thread.h"
@@ -63,7 +65,7 @@ size_t lull__weak_clear(lull_heap *heap, struct lull__marker *m)
 
 uintptr_t lull__weak_shade(lull_thread *t, uintptr_t word)
 {
-    if (LULL__UNLIKELY(t->head.marking != 0)) {
+    if (LULL__UNLIKELY(lull__barrier(t) != LULL__BARRIER_OFF)) {
         lull__enter(t);
         lull__grey_shade(t, word);
         lull__leave(t);
@@ -135,5 +137,5 @@ uintptr_t lull__weak_read(lull_thread *t, const uintptr_t *weak)
 
 void *lull_weak_get(lull_thread *t, lull_weak *weak)
 {
-    return (void *)lull__weak_read(t, &weak->target);
+    return !lull__refuses_any("lull_weak_get") ? (void *)lull__weak_read(t, &weak->target) : NULL;
 }

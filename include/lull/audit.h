@@ -21,7 +21,7 @@ typedef enum lull_pool_misuse {
     LULL_POOL_FOREIGN_PUT,     /* of another pool or type, a pointer into an object, or to none */
     LULL_POOL_WRITE_AFTER_PUT, /* its bytes changed while it lay idle */
     LULL_POOL_STALE_DATA,      /* LULL_POOL_CLEAN: reset left bytes that are not zero */
-    LULL_POOL_PUT_IN_CALLBACK, /* put where a callback may not, such as a reset: it was dropped */
+    LULL_POOL_PUT_IN_CALLBACK, /* put in a `reset` or `destroy`, which may not: it was not taken */
     LULL_POOL_GET_IN_MAKE,     /* taken by the `make` of the same pool */
     LULL_POOL_MISUSES
 } lull_pool_misuse;
@@ -45,8 +45,7 @@ typedef struct lull_pool_report {
 
 /* Is told of each misuse as it is found: by the thread in whose call it is, or for what a collection
  * finds at its end, by the thread that collects, which may be one of the heap's; perhaps on
- * several threads at once. The report is gone when it returns. It calls nothing of this library, and
- * does not fork. */
+ * several threads at once. The report is gone when it returns. What it may call is in lull.h. */
 typedef void (*lull_pool_report_fn)(const lull_pool_report *report, void *arg);
 
 /* Has `fn` told of the misuses of the heap's audited pools, NULL: nobody. As long as nobody is,

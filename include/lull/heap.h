@@ -30,15 +30,15 @@ enum {
 };
 
 /* Called when an allocation found no memory even after a full collection. `bytes` is what was
- * asked for. It may free what the program can spare (put handles, shrink caches; it runs on the
- * allocating thread, which may allocate nothing in it), and returns nonzero to have the
- * allocation tried once more, zero to let it fail. */
+ * asked for. It may free what the program can spare (free handles, shrink pools and caches), on the
+ * allocating thread and with no lock held, and returns nonzero to have the allocation tried once more,
+ * zero to let it fail. What allocates, collects, or runs finalizers fails in it: see lull.h. */
 typedef int (*lull_no_memory_fn)(lull_heap *heap, size_t bytes, void *arg);
 
 /* Called when a thread has kept the collector waiting for a second: it has a precise stack (or the
  * stop signal is blocked or off) and reaches no safepoint. `thread` is its number in events,
- * `pthread` its handle. Called on the collector's side while it waits, once a second: it returns
- * soon, and calls nothing of this library; what it may do is say where the thread is. */
+ * `pthread` its handle. Called on the collector's side while it waits, with locks held, once a second:
+ * it returns soon, and may say where the thread is; what it may call is in lull.h. */
 typedef void (*lull_late_thread_fn)(lull_heap *heap, uint32_t thread, pthread_t pthread,
                                     uint64_t waited_ns, void *arg);
 

@@ -22,19 +22,18 @@ typedef struct lull_pool lull_pool;
 /* ---- what a pool is ---- */
 
 /* Makes an object when the pool is empty; NULL makes lull_pool_get return NULL. It may allocate
- * from the heap and use other pools; a get from its own pool inside it fails with LULL_E_STATE. */
+ * from the heap and use other pools; a get from its own pool inside it fails with LULL_E_STATE, and so
+ * do lull_detach and the end of that pool. */
 typedef void *(*lull_pool_new_fn)(lull_thread *t, void *arg);
-/* Makes an object clean before it is kept; runs in put, calls nothing of this library. Should it all
- * the same, lull_alloc fails with LULL_E_STATE once the thread's cache is empty, for want of a
- * collection, and an object put into a pool with a reset callback is dropped, with LULL_E_STATE in
- * lull_error(). */
+/* Makes an object clean before it is kept; runs in put, on the thread that puts. It may store
+ * (lull_store and its like); what else it may call is in lull.h. */
 typedef void (*lull_pool_reset_fn)(void *object, void *arg);
 /* Takes leave of an object that the pool drops: gives back what it holds outside the heap, and where
  * it is itself outside, frees it. Runs outside all locks and pauses, on the thread that dropped it
- * or a thread of the heap's; calls nothing of this library. */
+ * or a thread of the heap's. What it may call is as for `reset`. */
 typedef void (*lull_pool_destroy_fn)(void *object, void *arg);
 /* How many bytes an object holds, with what hangs on it. Reads the object alone: it may run inside a
- * pause. */
+ * pause, with locks held. What it may call is in lull.h. */
 typedef size_t (*lull_pool_size_fn)(const void *object, void *arg);
 
 /* How long a pool keeps what lies idle. */
@@ -265,7 +264,7 @@ typedef enum lull_pool_drop {
     LULL_POOL_DROP_SIZE,     /* it held more than max_object_bytes, or was of another size */
     LULL_POOL_DROP_BUSY,     /* other threads were at the depot, and the magazine was full */
     LULL_POOL_DROP_MEMORY,   /* no memory to note it in */
-    LULL_POOL_DROP_MISUSE,   /* it was put inside a callback, or, audited, was none of the pool's */
+    LULL_POOL_DROP_MISUSE,   /* audited: it was none of the pool's */
     LULL_POOL_DROP_IDLE,     /* it lay idle through a cycle and the next */
     LULL_POOL_DROP_AGE,      /* it lay idle for prune_age_ns */
     LULL_POOL_DROP_PRESSURE, /* it lay idle while the memory limit was near */

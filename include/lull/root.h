@@ -58,7 +58,8 @@ LULL_API int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes)
 LULL_API int lull_roots_add_unbarriered(lull_heap *heap, const void *start, size_t bytes);
 
 /* Sets the callback that reports this thread's own roots (a value stack, say), NULL for none.
- * `object` and `size` are NULL and 0 in its calls.
+ * `object` and `size` are NULL and 0 in its calls, on this thread, also in its handler of the stop
+ * signal, or on another while this one stands.
  * Collects: no. Errors: LULL_E_THREAD. Threads: `t` belongs to the calling thread. Time: O(1). */
 LULL_API int lull_set_tracer(lull_thread *t, lull_trace_fn trace, void *arg);
 

@@ -125,8 +125,10 @@ typedef struct lull_event {
     uint64_t fields[LULL_EVENT_FIELDS];
 } lull_event;
 
-/* Receives events as they happen, on whichever thread they happen, possibly inside a pause and
- * on several threads at once: it must be quick, and call nothing of this library. */
+/* Receives events as they happen, on whichever thread they happen: one of the program's, also in its
+ * handler of the stop signal, or of the heap's; possibly inside a pause, with locks of the library
+ * held, and on several threads at once. It must be quick; what it may call is in lull.h: names, and
+ * no statistics. */
 typedef void (*lull_event_fn)(const lull_event *event, void *arg);
 
 /* Sends every event of the heap to `fn` as well, NULL for no more. One receiver a heap.

@@ -33,7 +33,7 @@ LULL_API void lull_store_check(lull_thread *t, void *slot);
  * into the pointer-sized field at `slot`. A value that is no object is stored as it is and
  * keeps nothing alive.
  * Collects: no.
- * Errors:   none.
+ * Errors:   none, but see lull.h: in a callback that may not store, nothing is.
  * Threads:  `t` belongs to the calling thread; racing stores to one slot are as racing atomic
  *           stores: one of them wins.
  * Time:     O(1): a test and the store; while the collector marks, also a shade. */

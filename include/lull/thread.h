@@ -17,7 +17,8 @@ typedef enum lull_stack_kind {
 struct lull_thread_head {
     struct lull_cache *caches;       /* by a type's cache index; see lull/inline.h */
     unsigned char poll;     /* nonzero: a safepoint is wanted; atomic */
-    unsigned char marking;  /* nonzero: stores must shade; changes at safepoints only */
+    unsigned char marking;  /* nonzero: stores must shade, or a callback is not to store; changes
+                               at safepoints, and around callbacks */
 };
 
 /* Attaches the calling thread to a heap; it may now allocate. A thread may be attached to

@@ -35,15 +35,11 @@ typedef struct lull_tracer lull_tracer;
 
 /* Reports the pointers of one object (or of one thread's roots) to the tracer with lull_trace*.
  * It runs on any thread, several at once for different objects, perhaps more than once an
- * object, while the program runs or is stopped: it reads, writes nothing, allocates nothing and
- * calls nothing else of this library. Beside the program the object may be all zero still, or half
+ * object, while the program runs or is stopped, with locks held: it reads, writes nothing, and what
+ * else it may call is in lull.h. Beside the program the object may be all zero still, or half
  * filled: what says how much of it to read is written after what it says. A word that is no object
  * is ignored. `size` is what the object's memory holds, at least what was asked for; the memory
- * beyond is zero.
- *
- * Should it call the library all the same: what allocates, collects or detaches fails with
- * LULL_E_STATE, allocation once the thread's cache is empty; and with LULL_E_THREAD where it runs on
- * a thread of the heap's, which has no lull_thread. Other calls may wait for ever. */
+ * beyond is zero. */
 typedef void (*lull_trace_fn)(lull_tracer *tracer, const void *object, size_t size, void *arg);
 
 /* Objects whose pointers a callback reports. An object fresh from allocation is all zero.
