@@ -19,13 +19,15 @@ static void hide(uint32_t kind)
 }
 
 /* A thread in a blocking section has its caches hidden all the same. */
-static void show(uint32_t around)
+static void show(uint32_t kind, uint32_t around)
 {
     for (lull_thread *t = lull__thread_attachments(); t != NULL; t = t->os_next) {
         if (around == LULL__CALLBACK_NONE && !t->user_blocked) {
             lull__cache_show(t);
         }
-        lull__barrier_admit(t);
+        if (kind >= LULL__CALLBACK_INSIDE) {
+            lull__barrier_admit(t);
+        }
     }
 }
 
@@ -42,10 +44,12 @@ uint32_t lull__callback_begin(enum lull__callback kind)
 
 void lull__callback_end(uint32_t around)
 {
+    uint32_t kind = lull__callback;
+
     lull__callback = around;
     atomic_signal_fence(memory_order_seq_cst); /* .inv.callback */
     if (around < LULL__CALLBACK_INSIDE) {
-        show(around);
+        show(kind, around);
     }
 }
 
