@@ -22,7 +22,8 @@ static struct {
     pthread_mutex_t lock; /* of what stands below */
     uint64_t begin_ns;    /* of the measured part */
     bool measured;        /* it has begun, and not ended */
-    int64_t samples, sum_bytes, returns;
+    uint64_t due;         /* returns that were begun in it */
+    int64_t samples, sum_bytes, returns; /* those that were over in it */
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* What is resident now; LAB_UNKNOWN where /proc does not say. */
@@ -52,11 +53,22 @@ static bool sample(void)
 
         watch.samples++;
         watch.sum_bytes += bytes;
-        due = watch.returning && spent_ns >= RETURN_NS * (uint64_t)(watch.returns + 1);
-        watch.returns += due;
+        due = watch.returning && spent_ns >= RETURN_NS * (watch.due + 1);
+        watch.due += due;
     }
     pthread_mutex_unlock(&watch.lock);
     return due;
+}
+
+/* Counted when it is over, as its collection is; not at all where its part was over before. */
+static void return_memory(lab_thread *thread)
+{
+    watch.backend->blocking_end(thread);
+    watch.backend->release(thread);
+    watch.backend->blocking_begin(thread);
+    pthread_mutex_lock(&watch.lock);
+    watch.returns += watch.measured && watch.due != 0;
+    pthread_mutex_unlock(&watch.lock);
 }
 
 static void *watch_resident(void *arg)
@@ -69,9 +81,7 @@ static void *watch_resident(void *arg)
     while (!atomic_load_explicit(&watch.stop, memory_order_acquire)) {
         lab_sleep_until(lab_now_ns() + SAMPLE_NS);
         if (sample()) {
-            watch.backend->blocking_end(thread);
-            watch.backend->release(thread);
-            watch.backend->blocking_begin(thread);
+            return_memory(thread);
         }
     }
     watch.backend->blocking_end(thread);
@@ -105,6 +115,7 @@ void lab_resident_begin(void)
     watch.begin_ns = lab_now_ns();
     watch.measured = true;
     watch.samples = watch.sum_bytes = watch.returns = 0;
+    watch.due = 0;
     pthread_mutex_unlock(&watch.lock);
 }
 
