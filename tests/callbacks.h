@@ -189,16 +189,21 @@ static void count_refusals(const lull_thread *self)
     }
 }
 
-/* In a callback by which the heap may be in pieces. */
-static void try_everything(void)
+static void try_all_calls(lull_thread *any)
 {
-    lull_thread *self = lull_self(heap), *any = self != NULL ? self : t;
-
     try_to_allocate(any);
     try_to_collect(any);
     try_pools(any);
     try_types_and_roots(any);
     try_the_heap(any);
+}
+
+/* In a callback by which the heap may be in pieces. */
+static void try_everything(void)
+{
+    lull_thread *self = lull_self(heap), *any = self != NULL ? self : t;
+
+    try_all_calls(any);
     try_to_store(any);
     if (self != NULL) {
         try_to_allocate_inline(self);
@@ -213,11 +218,7 @@ static void try_all_but_stores(void)
 {
     lull_thread *self = lull_self(heap), *any = self != NULL ? self : t;
 
-    try_to_allocate(any);
-    try_to_collect(any);
-    try_pools(any);
-    try_types_and_roots(any);
-    try_the_heap(any);
+    try_all_calls(any);
     if (self != NULL) {
         try_to_allocate_inline(self);
         lull_store(self, &root[7], root[1]);

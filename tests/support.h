@@ -156,16 +156,22 @@ static inline lull_stats support_stats(lull_heap *heap)
     return stats;
 }
 
-/* Runs a suite of one case; the status for main to return. */
-static inline int support_run(Suite *suite, TCase *tests)
+/* Runs a suite; the status for main to return. */
+static inline int support_run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
 
-    suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed != 0;
+}
+
+/* The same, of one case. */
+static inline int support_run(Suite *suite, TCase *tests)
+{
+    suite_add_tcase(suite, tests);
+    return support_run_suite(suite);
 }
 
 #endif

@@ -699,7 +699,6 @@ int main(void)
 {
     Suite *suite = suite_create("audit");
     TCase *tests = tcase_create("collecting"), *all = tcase_create("in every mode");
-    SRunner *runner = srunner_create(suite);
 
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, all);
@@ -732,8 +731,5 @@ int main(void)
     tcase_add_loop_test(all, the_end_leaves_pools_what_is_theirs, 0, ALL);
     tcase_add_loop_test(all, so_does_the_heaps_end, 0, ALL);
     tcase_add_loop_test(all, without_memory_nothing_is_made_up, 0, ALL);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

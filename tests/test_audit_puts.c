@@ -566,7 +566,6 @@ int main(void)
 {
     Suite *suite = suite_create("audit of puts");
     TCase *tests = tcase_create("collecting"), *all = tcase_create("in every mode");
-    SRunner *runner = srunner_create(suite);
 
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, all);
@@ -592,8 +591,5 @@ int main(void)
     tcase_add_loop_test(all, many_objects_come_and_go, 0, ALL);
     tcase_add_loop_test(all, objects_move_between_threads, 0, COLLECTING);
     tcase_add_loop_test(all, a_pool_may_go_with_objects_out, 0, ALL);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

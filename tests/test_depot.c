@@ -354,7 +354,6 @@ int main(void)
 {
     Suite *suite = suite_create("depot");
     TCase *depots = tcase_create("depots");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(depots, set_up, tear_down);
     tcase_add_test(depots, a_new_depot_is_empty);
@@ -367,9 +366,5 @@ int main(void)
     tcase_add_test(depots, age_without_memory);
     tcase_add_test(depots, depots_share_empty_magazines);
     suite_add_tcase(suite, depots);
-    srunner_run_all(runner, CK_ENV);
-
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

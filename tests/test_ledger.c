@@ -177,7 +177,6 @@ int main(void)
 {
     Suite *suite = suite_create("ledger");
     TCase *ledgers = tcase_create("ledgers");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(ledgers, set_up, tear_down);
     tcase_add_test(ledgers, a_new_ledger_is_empty);
@@ -185,9 +184,5 @@ int main(void)
     tcase_add_test(ledgers, memory_is_given_back);
     tcase_add_test(ledgers, without_memory);
     suite_add_tcase(suite, ledgers);
-    srunner_run_all(runner, CK_ENV);
-
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

@@ -453,8 +453,6 @@ int main(void)
     Suite *suite = suite_create("limiter");
     TCase *examples = add_case(suite, "examples");
     TCase *simulation = add_case(suite, "simulation");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(examples, a_limit_lowers_the_goal);
     tcase_add_test(examples, the_headroom_is_a_mebibyte_at_least);
@@ -474,8 +472,5 @@ int main(void)
     tcase_add_test(simulation, the_limit_holds_again_once_there_is_room);
     tcase_add_test(simulation, limits_change_on_the_way);
     tcase_add_test(simulation, no_rate_of_allocation_takes_more_than_half);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

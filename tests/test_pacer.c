@@ -548,8 +548,6 @@ int main(void)
     TCase *examples = add_case(suite, "examples");
     TCase *properties = add_case(suite, "properties");
     TCase *simulation = add_case(suite, "simulation");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(examples, the_percent_knob_sets_the_goal);
     tcase_add_test(examples, stacks_and_globals_count_as_work);
@@ -574,8 +572,5 @@ int main(void)
     tcase_add_test(simulation, a_steady_program_meets_its_goal);
     tcase_add_test(simulation, the_runway_follows_the_rate_of_allocation);
     tcase_add_test(simulation, the_fastest_program_runs_for_half_of_the_growth_between_cycles);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

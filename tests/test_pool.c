@@ -674,7 +674,6 @@ int main(void)
     TCase *collector = add_case(suite, "collector", set_up);
     TCase *bounds = add_case(suite, "bounds", set_up);
     TCase *models = add_case(suite, "models", set_up_conservative);
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(making, wrong_options_are_refused);
     tcase_add_test(making, a_pool_has_its_name);
@@ -699,9 +698,5 @@ int main(void)
     tcase_add_test(bounds, no_memory_to_attach);
     tcase_add_test(bounds, get_without_memory_for_an_object);
     tcase_add_test(models, it_does_what_the_model_does);
-    srunner_run_all(runner, CK_ENV);
-
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

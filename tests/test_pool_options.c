@@ -676,7 +676,6 @@ int main(void)
     Suite *suite = suite_create("pool_options");
     TCase *options = add_case(suite, "options", set_up);
     TCase *threads = add_case(suite, "threads", set_up);
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(options, wrong_options_are_named);
     tcase_add_test(options, wrong_changes_are_refused);
@@ -700,9 +699,5 @@ int main(void)
     tcase_add_test(options, sizes_without_end);
     tcase_add_loop_test(threads, no_get_gives_an_old_size, 0, 2);
     tcase_add_test(threads, a_blocked_thread_is_stolen_from);
-    srunner_run_all(runner, CK_ENV);
-
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

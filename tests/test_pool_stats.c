@@ -93,14 +93,9 @@ int main(void)
 {
     Suite *suite = suite_create("pool_stats");
     TCase *tests = add_case(suite, "pool_stats", set_up);
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, pools_are_listed_by_name);
     tcase_add_test(tests, counters_say_what_happened);
     tcase_add_test(tests, statistics_have_the_sums);
-    srunner_run_all(runner, CK_ENV);
-
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

@@ -515,7 +515,6 @@ int main(void)
 {
     Suite *suite = suite_create("pool_threads");
     TCase *threads = add_case(suite, "threads", set_up);
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(threads, a_thread_that_leaves_gives_back);
     tcase_add_test(threads, a_thread_that_blocks_gives_back);
@@ -530,9 +529,5 @@ int main(void)
         tcase_add_test(threads, a_signal_leaves_slots_alone);
         tcase_add_test(threads, a_forked_child_drops_what_a_signal_held);
     }
-    srunner_run_all(runner, CK_ENV);
-
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

@@ -126,8 +126,6 @@ int main(void)
     Suite *suite = suite_create("retain");
     TCase *retain = add_case(suite, "retain");
     TCase *scavenger = add_case(suite, "scavenger");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(retain, what_the_next_goal_needs_is_kept);
     tcase_add_test(retain, without_a_goal_what_was_in_use_is_kept);
@@ -135,8 +133,5 @@ int main(void)
     tcase_add_test(scavenger, the_scavenger_takes_one_percent);
     tcase_add_test(scavenger, the_scavenger_saves_no_more_than_a_millisecond);
     tcase_add_test(scavenger, the_scavenger_pays_its_debts);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

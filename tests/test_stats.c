@@ -445,8 +445,6 @@ int main(void)
     Suite *suite = suite_create("stats");
     TCase *figures = tcase_create("figures");
     TCase *stream = tcase_create("events");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(figures, start, finish);
     tcase_add_checked_fixture(stream, start, finish);
@@ -466,8 +464,5 @@ int main(void)
     tcase_add_test(stream, who_sweeps_for_itself_tells);
     suite_add_tcase(suite, figures);
     suite_add_tcase(suite, stream);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }
