@@ -208,8 +208,7 @@ void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_mag
 void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
                       size_t n)
 {
-    if (t == NULL || pool->outside ||
-        lull__barrier(t) == LULL__BARRIER_OFF) {
+    if (t == NULL || pool->outside || lull__barrier(t) == LULL__BARRIER_OFF) {
         return;
     }
     bool mine = lull__thread_is_mine(t);

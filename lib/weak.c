@@ -4,9 +4,9 @@
  * the spans of kind WEAK are the list. */
 #include "weak.h"
 
-#include "delay.h"
 #include "barrier.h"
 #include "callback.h"
+#include "delay.h"
 #include "grey.h"
 #include "span.h"
 #include "thread.h"
