@@ -107,7 +107,7 @@ static bool lock_store(struct lull__magazine_store *store, bool wait)
     return wait ? pthread_mutex_lock(&store->lock) == 0 : pthread_mutex_trylock(&store->lock) == 0;
 }
 
-void lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait)
+bool lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait)
 {
     size_t wanted = (n + LULL__DEPOT_SLOTS - 1) / LULL__DEPOT_SLOTS;
     size_t have = 0;
@@ -115,8 +115,11 @@ void lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait)
     for (const struct lull__magazine *m = depot->spare; m != NULL && have < wanted; m = m->next) {
         have++;
     }
-    if (have == wanted || !lock_store(depot->store, wait)) {
-        return;
+    if (have == wanted) {
+        return true;
+    }
+    if (!lock_store(depot->store, wait)) {
+        return false;
     }
     for (; have < wanted; have++) {
         struct lull__magazine *magazine = store_take(depot->store);
@@ -126,6 +129,7 @@ void lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait)
         give_empty(depot, magazine);
     }
     pthread_mutex_unlock(&depot->store->lock);
+    return true;
 }
 
 void lull__depot_tidy(struct lull__depot *depot)

@@ -60,9 +60,9 @@ void lull__depot_finish(struct lull__depot *depot);
 /* Objects kept, victims included. Without the lock: a hint. */
 size_t lull__depot_objects(const struct lull__depot *depot);
 
-/* Has empty magazines ready for n objects, as far as there is memory. Where it does not wait, another
- * thread at the store is as good as no memory. */
-void lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait);
+/* Has empty magazines ready for n objects, as far as there is memory. False: it does not wait, and
+ * another thread is at the store. */
+bool lull__depot_reserve(struct lull__depot *depot, size_t n, bool wait);
 
 /* Gives spare magazines back to the store, all but one. */
 void lull__depot_tidy(struct lull__depot *depot);

@@ -210,8 +210,12 @@ void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_mag
 void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
                       size_t n);
 
-/* Puts objects into a shard that the caller has locked, shading them for `t`; those that may not stay
- * are left in the batch. `wait`: for locks and memory that others may have. */
+/* Has a shard that the caller has locked ready to note n objects, as far as there is memory. False: it
+ * does not wait, and another thread is where the memory is. */
+bool lull__pool_ready(struct lull_pool *pool, struct lull__pool_shard *shard, size_t n, bool wait);
+
+/* Puts objects into a shard that the caller has locked and made ready, shading them for `t`; those that
+ * may not stay are left in the batch. `wait`: for the lock of the ages, else all are young. */
 void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
                       struct lull__batch *batch, bool wait);
 

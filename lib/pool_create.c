@@ -310,6 +310,7 @@ static bool put_initial(lull_thread *t, struct lull_pool *pool, void *object)
     batch.object[0] = (uintptr_t)object;
     lull__pool_lock(t, &shard->lock);
     atomic_fetch_add_explicit(&pool->filled, 1, memory_order_relaxed);
+    lull__pool_ready(pool, shard, 1, true);
     lull__pool_place(t, pool, shard, &batch, true);
     lull__pool_unlock(t, &shard->lock);
     lull__outside_bury(pool, batch.object, batch.count);

@@ -2,9 +2,9 @@
  *
  * No exchange waits for a lock. The depot has a few shards, each a stack with a lock that is only
  * tried: a thread's own shard first, then the others. Where all are busy, a get tries again for
- * about a microsecond, yields its processor once, and makes a new object; a put keeps its object:
- * the room of the thread's magazine doubles, up to LULL_MAGAZINE_MOST; beyond that the object is
- * dropped. (Bonwick & Adams enlarge all magazines of a cache at once, and wait for the lock.)
+ * about a microsecond, yields its processor once, and makes a new object; a put keeps its object,
+ * as it does where others are at the memory that all depots share: the room of the thread's magazine
+ * doubles, up to LULL_MAGAZINE_MOST; beyond that the object is dropped. (Bonwick & Adams enlarge all magazines of a cache at once, and wait for the lock.)
  *
  * Where a get finds nothing it *asks*, and makes an object: until the next cycle all threads keep half
  * as much, and give all of it when that is full. So what a running thread keeps comes to others at its
@@ -104,13 +104,23 @@ static struct lull__pool_shard *shard_of(const lull_thread *t, struct lull_pool 
     return &pool->shard[(t->number + i) & (pool->shards - 1)];
 }
 
-/* A shard for a put, locked; NULL: all are busy. */
-static struct lull__pool_shard *any_shard(const lull_thread *t, struct lull_pool *pool)
+bool lull__pool_ready(struct lull_pool *pool, struct lull__pool_shard *shard, size_t n, bool wait)
+{
+    return lull__depot_reserve(&shard->young, n, wait) &&
+           ((pool->flags & LULL_POOL_GENERATIONAL) == 0 ||
+            lull__depot_reserve(&shard->old, n, wait));
+}
+
+/* A shard for n objects, locked and ready; NULL: all are busy. */
+static struct lull__pool_shard *any_shard(const lull_thread *t, struct lull_pool *pool, size_t n)
 {
     for (uint32_t i = 0; i < pool->shards; i++) {
         struct lull__pool_shard *shard = shard_of(t, pool, i);
         if (lock_shard(pool, shard)) {
-            return shard;
+            if (lull__pool_ready(pool, shard, n, pool->audited.on)) {
+                return shard;
+            }
+            pthread_mutex_unlock(&shard->lock);
         }
     }
     return NULL;
@@ -323,9 +333,8 @@ static void sort_by_age(struct lull_pool *pool, struct lull__batch *batch, struc
 
 /* Pushes objects that count as kept; those that there is no memory to note are refused. */
 static void push(struct lull_pool *pool, struct lull__depot *depot, const struct lull__batch *batch,
-                 struct lull__batch *refused, bool wait)
+                 struct lull__batch *refused)
 {
-    lull__depot_reserve(depot, batch->count, wait);
     size_t done = lull__depot_push(depot, batch->object, batch->count);
     size_t lost = batch->count - done;
 
@@ -345,9 +354,9 @@ void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_
     refuse_excess(pool, batch, &refused);
     if ((pool->flags & LULL_POOL_GENERATIONAL) != 0) {
         sort_by_age(pool, batch, &old, wait);
-        push(pool, &shard->old, &old, &refused, wait);
+        push(pool, &shard->old, &old, &refused);
     }
-    push(pool, &shard->young, batch, &refused, wait);
+    push(pool, &shard->young, batch, &refused);
     batch->count = 0;
     add(batch, refused.object, refused.count);
     for (size_t i = 0; pool->audited.on && i < batch->count; i++) {
@@ -366,6 +375,7 @@ void lull__pool_empty(lull_thread *t, struct lull_pool *pool, struct lull_magazi
         batch.count = n;
         pthread_mutex_lock(&pool->lock);
         pthread_mutex_lock(&shard->lock);
+        lull__pool_ready(pool, shard, n, true);
         lull__pool_place(t, pool, shard, &batch, true);
         pthread_mutex_unlock(&shard->lock);
         lull__pool_doom_words(pool, batch.object, batch.count);
@@ -386,7 +396,7 @@ static bool give(lull_thread *t, struct lull_pool *pool, struct lull_magazines *
 
     batch.count = 0;
     lull__enter(t);
-    struct lull__pool_shard *shard = any_shard(t, pool);
+    struct lull__pool_shard *shard = any_shard(t, pool, n);
     if (shard != NULL) {
         lull__pool_take_out(t, pool, m, batch.object, n);
         batch.count = n;
@@ -422,7 +432,7 @@ void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull
     batch.count = 0;
     add_one(&batch, (uintptr_t)object);
     lull__enter(t);
-    struct lull__pool_shard *shard = any_shard(t, pool);
+    struct lull__pool_shard *shard = any_shard(t, pool, 1);
     m->received--;
     lull__pool_come_back(pool, 1);
     lull__pool_place(t, pool, shard, &batch, true);

@@ -9,6 +9,7 @@
 #include <lull.h>
 
 #include "event.h"
+#include "pool.h"
 #include "pools.h"
 #include "random.h"
 
@@ -425,6 +426,46 @@ START_TEST(a_signal_leaves_slots_alone)
 }
 END_TEST
 
+/* ---- others in the way ---- */
+
+/* Another thread is at all shards, or where the memory comes from that a depot notes objects in. */
+static void get_in_the_way(int where)
+{
+    if (where == 0) {
+        lull__pool_lock_shards(pool);
+    } else {
+        pthread_mutex_lock(&heap->magazines.lock);
+    }
+}
+
+static void get_out_of_the_way(int where)
+{
+    if (where == 0) {
+        lull__pool_unlock_shards(pool);
+    } else {
+        pthread_mutex_unlock(&heap->magazines.lock);
+    }
+}
+
+/* A put does not wait for it, and drops nothing before the magazine is as large as may be. */
+START_TEST(a_put_that_finds_others_keeps_its_object)
+{
+    size_t most = LULL_MAGAZINE_MOST;
+
+    take(most + 10);
+    get_in_the_way(_i);
+    give(most + 10);
+    get_out_of_the_way(_i);
+    ck_assert_uint_eq(idle(), most);
+    ck_assert_uint_eq(stats_of(pool).dropped[LULL_POOL_DROP_BUSY], 10);
+    ck_assert_uint_eq(stats_of(pool).drops, 10);
+    take(most + 10);
+    ck_assert_uint_eq(stats_of(pool).hits, most);
+    give(most + 10);
+    ck_assert_uint_eq(idle(), most + 10);
+}
+END_TEST
+
 /* ---- fork ---- */
 
 static void *put_and_block(void *arg)
@@ -524,6 +565,7 @@ int main(void)
     }
     if (!support_audited()) { /* these look into magazines, which an audit leaves empty */
         tcase_add_loop_test(threads, who_is_asked_gives_all, 0, 2);
+        tcase_add_loop_test(threads, a_put_that_finds_others_keeps_its_object, 0, 2);
         tcase_add_test(threads, who_goes_one_way_moves_more);
         tcase_add_test(threads, a_signal_finds_every_object);
         tcase_add_test(threads, a_signal_leaves_slots_alone);
