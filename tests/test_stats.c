@@ -280,9 +280,11 @@ START_TEST(released_memory_is_not_resident)
     released = lull_release_memory(thread);
     after = statistics();
     check_sane(&after);
-    ck_assert_uint_ge(released, 10 << 20);
+    /* the worker may have released some of it before the call did */
+    ck_assert_uint_gt(released, 0);
     ck_assert_uint_ge(after.released_bytes - before.released_bytes, released);
-    /* metadata apart; the worker may have released some in between */
+    ck_assert_uint_ge(after.released_bytes - before.released_bytes, 10 << 20);
+    /* metadata apart */
     ck_assert_uint_le(after.in_use_bytes + released, before.in_use_bytes + before.idle_bytes);
     ck_assert_uint_eq(after.idle_bytes, 0);
     ck_assert_uint_ge(after.peak_system_bytes, before.system_bytes);
