@@ -172,6 +172,12 @@ static LULL__NOINLINE bool may_allocate(lull_thread *t)
     return true;
 }
 
+/* Whether the heap could hold an object of so many bytes, were it empty. */
+static bool may_fit(const lull_heap *heap, size_t bytes)
+{
+    return bytes <= heap->pages.max_blocks * LULL__BLOCK;
+}
+
 /* For what the thread has taken since it paid last, and for a large object in advance. `cycles`: over
  * when it came. */
 static void pay(lull_thread *t, size_t more, uint64_t cycles)
@@ -195,6 +201,10 @@ void *lull__alloc(lull_thread *t, struct lull__layout *layout, size_t bytes)
     LULL_ASSERT_HOT(lull__callback != LULL__CALLBACK_NONE || lull__thread_is_mine(t));
     if (LULL__UNLIKELY(lull__callback != LULL__CALLBACK_NONE || t->user_blocked) &&
         !may_allocate(t)) {
+        return NULL;
+    }
+    if (LULL__UNLIKELY(more != 0 && !may_fit(t->heap, more))) {
+        fail_alloc(t->heap, bytes); /* there is nothing to collect, to ask or to wait for */
         return NULL;
     }
     uint64_t cycles = atomic_load_explicit(&t->heap->cycles, memory_order_relaxed);

@@ -372,7 +372,7 @@ START_TEST(want_of_memory_may_free_and_no_more)
     with_reset = pool_with((lull_pool_options){.reset = reset_nothing});
     root[6] = lull_pool_get(t, with_reset);
     fill_cache();
-    ck_assert_ptr_null(lull_alloc_leaf(t, 128 << 20));
+    ck_assert_ptr_null(lull_alloc_leaf(t, 64 << 20));
     ck_assert_int_eq(lull_error(), LULL_E_LIMIT);
     ck_assert_uint_eq(refusals(), 1);
     ck_assert_ptr_eq(root[7], root[1]);
@@ -447,7 +447,7 @@ START_TEST(a_receiver_cannot_use_the_heap)
     }
     ck_assert_uint_eq(lull_finalizers_run(t, 0), 1);
     collect_by_allocating(2);
-    ck_assert_ptr_null(lull_alloc_leaf(t, 128 << 20));
+    ck_assert_ptr_null(lull_alloc_leaf(t, 64 << 20));
     unsubscribe();
     destroy_pool(other);
     ck_assert_uint_ge(atomic_load(&by_t), 5);

@@ -384,9 +384,9 @@ START_TEST(callbacks_cannot_end_the_heap)
     lull_pool *pool = lull_pool_create(heap, &of_pool);
     root[0] = lull_pool_get(t, pool);
     lull_pool_put(t, pool, root[0]);
-    root[0] = NULL;
     ck_assert_uint_eq(atomic_load(&ends_refused), 1);
-    ck_assert_ptr_null(lull_alloc_leaf(t, 8 << 20));
+    root[0] = lull_alloc_leaf(t, 100);
+    ck_assert_ptr_null(lull_alloc_leaf(t, 4 << 20));
     ck_assert_int_eq(lull_error(), LULL_E_LIMIT);
     ck_assert_uint_eq(atomic_load(&ends_refused), 2);
     ck_assert_int_eq(lull_finalizer_set(t, make(1), end_in_finalizer, NULL), LULL_OK);
@@ -616,6 +616,35 @@ START_TEST(a_full_heap_goes_on)
 }
 END_TEST
 
+/* No collection, handler or wait makes room for what the empty heap has none for. */
+START_TEST(what_fits_in_no_heap_is_refused_at_once)
+{
+    lull_options options = support_options();
+
+    options.heap_max = FULL_BYTES;
+    options.no_memory = count_asked;
+    set_up_with(options);
+    root[0] = lull_alloc_leaf(t, 100);
+    asked = 0;
+    uint64_t cycles = support_stats(heap).cycles;
+    ck_assert_ptr_null(lull_alloc_leaf(t, FULL_BYTES + 1));
+    ck_assert_int_eq(lull_error(), LULL_E_LIMIT);
+    ck_assert_ptr_null(lull_alloc_leaf(t, PTRDIFF_MAX));
+    ck_assert_int_eq(lull_error(), LULL_E_LIMIT);
+    ck_assert_uint_eq(asked, 0);
+    ck_assert_uint_eq(support_stats(heap).cycles, cycles);
+    lull_set_memory_limit(heap, 1);
+    ck_assert_ptr_null(lull_alloc_leaf(t, FULL_BYTES + 1));
+    ck_assert_uint_eq(support_stats(heap).pause_kind[LULL_PAUSE_LIMIT].count, 0);
+    lull_set_memory_limit(heap, 0);
+    ck_assert_ptr_null(lull_alloc_leaf(t, FULL_BYTES));
+    ck_assert_int_eq(lull_error(), LULL_E_LIMIT);
+    ck_assert_uint_eq(asked, 1);
+    ck_assert_uint_gt(support_stats(heap).cycles, cycles);
+    tear_down();
+}
+END_TEST
+
 /* There is a heap even where there is no room for an object. */
 START_TEST(a_heap_without_room)
 {
@@ -637,6 +666,7 @@ static void add_ends(TCase *tests)
     tcase_add_test(tests, heaps_without_end_leave_nothing);
     tcase_add_test(tests, off_is_off);
     tcase_add_test(tests, a_full_heap_goes_on);
+    tcase_add_test(tests, what_fits_in_no_heap_is_refused_at_once);
     tcase_add_test(tests, a_heap_without_room);
 }
 

@@ -12,7 +12,8 @@ LULL_BEGIN_DECLS
  * path of this in itself; the function is the same code.
  * Collects: maybe: an object not reachable from a root may be gone after.
  * Errors:   NULL after a full collection and the no_memory handler, LULL_E_LIMIT or
- *           LULL_E_NO_MEMORY in lull_error(); LULL_E_STATE inside a callback of the collector;
+ *           LULL_E_NO_MEMORY in lull_error(), or without them where the empty heap would be too
+ *           small for the object, LULL_E_LIMIT; LULL_E_STATE inside a callback of the collector;
  *           LULL_E_INVALID for a type of another heap, in a call that takes new slots (with
  *           LULL_DEBUG=stress all do): others hand out an object of some type of this heap.
  * Threads:  `t` belongs to the calling thread, outside a blocking section.
