@@ -56,8 +56,8 @@ static double resident_bytes(const lab_record *record)
 #define POOLS LAB_LEVER_POOLS
 
 /* In the order in which they are shown. Where an article says "pauses" it may mean the long ones or
- * all of them together: both are judged. What it says of time is judged on the clock, and by the CPU
- * of all threads, the collector's too, which other programs on the machine hardly change. */
+ * all of them together: both are judged. What it says of time is judged on the clock, and by the
+ * CPU of all threads, the collector's too, which other programs on the machine hardly change. */
 static const lab_claim claims[] = {
     {"scratch", "time", "time each", "120.5", "45.2 ns", -0.625, time_of_operation, LAB_TIME,
      POOLS},

@@ -1,5 +1,5 @@
-/* micro_buffer.c -- what a buffer of 1 KiB costs that is taken, cleared and given back at once, on one
- * thread; cleared by forgetting its bytes, and by overwriting them all. */
+/* micro_buffer.c -- what a buffer of 1 KiB costs that is taken, cleared and given back at once, on
+ * one thread; cleared by forgetting its bytes, and by overwriting them all. */
 #include <lull.h>
 #include <lull/inline.h>
 
@@ -12,7 +12,8 @@
 #define PAIRS_SLOW 5000000u /* where a buffer is made each time */
 #define BUFFER_BYTES 1024
 
-/* The C library's, in all ways: what gcc makes of a memset of known size takes three times as long. */
+/* The C library's, in all ways: what gcc makes of a memset of known size takes three times as
+ * long. */
 static void *(*volatile clear)(void *, int, size_t) = memset;
 
 static lull_thread *open_lull(void)

@@ -2,8 +2,8 @@
  * has taken part, or the collector for it.
  *
  * Threads that are blocked are served by the collector, one after the other; those that run must
- * come to a safepoint, which they do when the system lets them run. Usage: micro_handshake [THREADS],
- * 64 by default. */
+ * come to a safepoint, which they do when the system lets them run. Usage: micro_handshake
+ * [THREADS], 64 by default. */
 #include <lull.h>
 #include <lull/inline.h>
 

@@ -1,10 +1,10 @@
 /* micro_pool_pass.c -- objects that one thread takes and another puts back.
  *
- * They go over in batches, through a ring in which either thread waits for the other by spinning and
- * yielding, each on a processor of its own. Each times what it does with a batch, and not its
- * waiting: so neither is charged for the other's pace. "The way alone" does all of that but take and
- * put; what it costs is to be subtracted from the rest. Of all batches the twentieth part that took
- * longest is left out: there the system took the processor. */
+ * They go over in batches, through a ring in which either thread waits for the other by spinning
+ * and yielding, each on a processor of its own. Each times what it does with a batch, and not its
+ * waiting: so neither is charged for the other's pace. "The way alone" does all of that but take
+ * and put; what it costs is to be subtracted from the rest. Of all batches the twentieth part that
+ * took longest is left out: there the system took the processor. */
 #define _GNU_SOURCE /* pthread_setaffinity_np */
 
 #include <lull.h>

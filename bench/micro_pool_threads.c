@@ -1,5 +1,5 @@
-/* micro_pool_threads.c -- a pool among many threads on few processors, in bursts: what counts is the
- * longest call, and how much the pool keeps of what was ever needed.
+/* micro_pool_threads.c -- a pool among many threads on few processors, in bursts: what counts is
+ * the longest call, and how much the pool keeps of what was ever needed.
  *
  * A call may take long because the machine has no processor for its thread. So each thread times as
  * often how long nothing takes, and that stands beside. */

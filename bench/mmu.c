@@ -122,8 +122,8 @@ static int by_time(const void *a, const void *b)
     return (x->at_ns > y->at_ns) - (x->at_ns < y->at_ns);
 }
 
-/* Phases that overlap become pieces that do not, each with what all use together, as a thread's part
- * of it. Returns how many: fewer than twice `count`. */
+/* Phases that overlap become pieces that do not, each with what all use together, as a thread's
+ * part of it. Returns how many: fewer than twice `count`. */
 static size_t flatten(const lab_pause *taken, size_t count, unsigned shared_by, struct step *step,
                       lab_pause *piece)
 {

@@ -38,11 +38,12 @@ size_t lab_mmu_tidy(lab_pause *pause, size_t count, uint64_t begin_ns, uint64_t 
 /* Adds to a tidy list what the collector's threads took from each: `taken` has their CPU in
  * lost_ppm, in millionths of a processor, in any order, overlapping or not. The new list, for free
  * by the caller, is in *all; returns how many there are; SIZE_MAX without memory. */
-size_t lab_mmu_blend(const lab_pause *pause, size_t count, const lab_pause *taken, size_t taken_count,
-                     unsigned shared_by, lab_pause **all);
+size_t lab_mmu_blend(const lab_pause *pause, size_t count, const lab_pause *taken,
+                     size_t taken_count, unsigned shared_by, lab_pause **all);
 
 /* The least utilisation, in millionths, of a window of window_ns anywhere between begin_ns and
- * end_ns, over all threads of a tidy list; LAB_UNKNOWN where no such window fits. Time: O(count). */
+ * end_ns, over all threads of a tidy list; LAB_UNKNOWN where no such window fits. Time:
+ * O(count). */
 int64_t lab_mmu_least(const lab_pause *pause, size_t count, uint64_t begin_ns, uint64_t end_ns,
                       uint64_t window_ns);
 
@@ -55,7 +56,8 @@ void lab_mmu_begin(uint64_t now_ns);
 void lab_mmu_note(uint32_t thread, uint64_t end_ns, uint64_t duration_ns);
 void lab_mmu_end(uint64_t now_ns);
 
-/* The collector's own threads used cpu_ns in the wall_ns before end_ns; at most LAB_TAKEN_MAX times. */
+/* The collector's own threads used cpu_ns in the wall_ns before end_ns; at most LAB_TAKEN_MAX
+ * times. */
 #define LAB_TAKEN_MAX (1 << 18)
 void lab_mmu_note_collector(uint64_t end_ns, uint64_t wall_ns, uint64_t cpu_ns);
 

@@ -54,8 +54,8 @@ bool lab_case_same_work(const lab_case *a, const lab_case *b);
 /* Whether a case is of that mode or backend, by its name. */
 bool lab_case_is(const lab_case *one, const char *name);
 
-/* The case that case `index` is compared with: the same work, on the backend of that name, or on the
- * same one in the mode of that name; plan->count where there is none. */
+/* The case that case `index` is compared with: the same work, on the backend of that name, or on
+ * the same one in the mode of that name; plan->count where there is none. */
 size_t lab_plan_against(const lab_plan *plan, size_t index, const char *name);
 
 /* Who collects and how: "stop", "concurrent" (Go's own way), "off"; "" of malloc. */

@@ -1,5 +1,5 @@
-/* report_against.c -- the table of `lull-lab run --against`: what others took in terms of one mode or
- * backend, run by run. */
+/* report_against.c -- the table of `lull-lab run --against`: what others took in terms of one mode
+ * or backend, run by run. */
 #include <stdio.h>
 #include <string.h>
 

@@ -138,8 +138,8 @@ static int longest_kind(const lab_plan *plan, size_t index)
     return longest;
 }
 
-/* "quads on lull, mode concurrent: longest delay 1.20 ms (assist), p99.9 300 us; idle thread longest
- * 1.10 ms, p99.9 200 us; ratio of the longest 1.09." */
+/* "quads on lull, mode concurrent: longest delay 1.20 ms (assist), p99.9 300 us; idle thread
+ * longest 1.10 ms, p99.9 200 us; ratio of the longest 1.09." */
 static void print_longest(const lab_plan *plan, size_t index, const lab_style *style)
 {
     lab_spread max = spread_of(plan, index, TOGETHER, MAX);

@@ -1,4 +1,5 @@
-/* report_pools.c -- the table of `lull-lab run` that tells what lull's pools did, by their names. */
+/* report_pools.c -- the table of `lull-lab run` that tells what lull's pools did, by their
+ * names. */
 #include <stdio.h>
 #include <string.h>
 

@@ -77,7 +77,8 @@ static void *watch_resident(void *arg)
 
     (void)arg;
     watch.backend->blocking_begin(thread);
-    /* acquire; pairs with the release in lab_resident_stop: what detaching adds to was read before */
+    /* acquire; pairs with the release in lab_resident_stop: what detaching adds to was read
+     * before */
     while (!atomic_load_explicit(&watch.stop, memory_order_acquire)) {
         lab_sleep_until(lab_now_ns() + SAMPLE_NS);
         if (sample()) {

@@ -58,8 +58,8 @@ typedef struct lab_pool_counts {
     int64_t gets, hits, misses, puts, drops;
 } lab_pool_counts;
 
-/* One of lull's pools: what it did during the measured part and, from `idle` on, how it stood at its
- * end. */
+/* One of lull's pools: what it did during the measured part and, from `idle` on, how it stood at
+ * its end. */
 #define LAB_POOLS_MAX 8
 #define LAB_POOL_NAME 48
 #define LAB_POOL_DROPS 9

@@ -52,8 +52,8 @@ static size_t large_bytes(size_t bytes)
     return lull__round_up(bytes, LULL__ALIGNMENT);
 }
 
-/* Counted in advance, where `bytes` are more than a small object has: clearing it takes a while, and
- * others that want one look at the sum. */
+/* Counted in advance, where `bytes` are more than a small object has: clearing it takes a while,
+ * and others that want one look at the sum. */
 static void *try_large(lull_thread *t, struct lull__layout *layout, size_t bytes)
 {
     lull_heap *heap = t->heap;
@@ -178,8 +178,8 @@ static bool may_fit(const lull_heap *heap, size_t bytes)
     return bytes <= heap->pages.max_blocks * LULL__BLOCK;
 }
 
-/* For what the thread has taken since it paid last, and for a large object in advance. `cycles`: over
- * when it came. */
+/* For what the thread has taken since it paid last, and for a large object in advance. `cycles`:
+ * over when it came. */
 static void pay(lull_thread *t, size_t more, uint64_t cycles)
 {
     uint32_t owed = t->owes_assist;
@@ -267,8 +267,8 @@ void *lull_alloc_array(lull_thread *t, const lull_type *type, size_t count)
 
     LULL_ASSERT_HOT(type->heap == t->heap);
     if (__builtin_mul_overflow(type->size, count, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
-        lull__fail(LULL_E_SIZE, "an array of %zu times %zu bytes: 1 to %zu bytes are allowed", count,
-                   type->size, (size_t)PTRDIFF_MAX);
+        lull__fail(LULL_E_SIZE, "an array of %zu times %zu bytes: 1 to %zu bytes are allowed",
+                   count, type->size, (size_t)PTRDIFF_MAX);
         return NULL;
     }
     return alloc_sized(t, type->array_layout, bytes);
@@ -342,7 +342,8 @@ lull_ephemeron *lull_ephemeron_new(lull_thread *t, void *key, void *value)
     }
     if (e != NULL) {
         __atomic_store_n(&e->key, (uintptr_t)key, __ATOMIC_RELAXED);
-        /* made black, it is not met by the markers of this cycle: they must not leave its key dead */
+        /* made black, it is not met by the markers of this cycle: they must not leave its key
+         * dead */
         lull__weak_shade(t, (uintptr_t)key);
         lull_store(t, &e->value, value);
         atomic_fetch_add_explicit(&t->heap->ephemerons.made, 1, memory_order_relaxed);
@@ -353,7 +354,8 @@ lull_ephemeron *lull_ephemeron_new(lull_thread *t, void *key, void *value)
 
 /* ---- questions about words ---- */
 
-/* The layout of the span that a slot is in, and bytes of the object; valid where the slot stands. */
+/* The layout of the span that a slot is in, and bytes of the object; valid where the slot
+ * stands. */
 static const struct lull__layout *layout_around(const lull_heap *heap,
                                                 const struct lull__slot *slot, size_t *bytes)
 {

@@ -1,8 +1,8 @@
 /* assist.c -- marking done by threads that allocate while a cycle marks.
  *
  * A cycle may allocate mark_headroom_bytes while it marks mark_expected_bytes, what the last one
- * marked; a heap that grows shows when there is more, and then all of it may be alive. A thread that
- * has taken new slots compares how far both are; where marking is behind, it takes a chunk of
+ * marked; a heap that grows shows when there is more, and then all of it may be alive. A thread
+ * that has taken new slots compares how far both are; where marking is behind, it takes a chunk of
  * published work, marks for a quantum and gives back what is left. So what the background does is
  * credit for all, and nobody waits: a thread assists at most once for each FLUSH_BYTES of slots
  * (cache.c). Where there is nothing to take, and the heap past its goal, it yields instead. */

@@ -18,11 +18,12 @@ static bool find_stack(lull_thread *t)
 
 /* ---- threads that end attached ---- */
 
-/* A thread that is cancelled, or whose last function knows nothing of the heap, is detached as it ends:
- * a collection would wait for it for ever. Its thread-specific data has a destructor for that, which
- * comes round twice, as the program's own destructors may still use the heap: those of data that the
- * thread has when it ends run in the first round, all of them. Destructors run in the order of their
- * keys; this one is made when the library is loaded, to come before the program's. */
+/* A thread that is cancelled, or whose last function knows nothing of the heap, is detached as it
+ * ends: a collection would wait for it for ever. Its thread-specific data has a destructor for
+ * that, which comes round twice, as the program's own destructors may still use the heap: those of
+ * data that the thread has when it ends run in the first round, all of them. Destructors run in the
+ * order of their keys; this one is made when the library is loaded, to come before the
+ * program's. */
 enum { FIRST_ROUND = 1, LAST_ROUND };
 
 static pthread_key_t ending; /* the round to come, of a thread that is attached; 0: it is not */
@@ -106,9 +107,9 @@ lull_thread *lull_attach(lull_heap *heap, lull_stack_kind stack)
 
 /* ---- going ---- */
 
-/* The last that a thread does, among the heap's threads still, under their lock: nobody may come for
- * its magazines, which are gone, with it in the list. What it shaded, also while it gave them back,
- * is the markers' now. Its roots are nobody's. */
+/* The last that a thread does, among the heap's threads still, under their lock: nobody may come
+ * for its magazines, which are gone, with it in the list. What it shaded, also while it gave them
+ * back, is the markers' now. Its roots are nobody's. */
 static void hand_over(lull_thread *t)
 {
     lull__pool_thread_finish(t);
@@ -135,7 +136,7 @@ int lull_detach(lull_thread *t)
     }
     if (t->frames != NULL || t->user_blocked || t->in_finalizer != 0 || t->making != NULL) {
         return lull__fail(LULL_E_STATE,
-                          "the thread has frames pushed, or is in a blocking section or a callback");
+                          "the thread has frames pushed, or is in a blocking section or callback");
     }
     detach(t);
     return LULL_OK;

@@ -1,9 +1,9 @@
 /* audit.c -- object pools under audit: what goes in and out.
  *
- * Each object that an audited pool has to do with has a custody (custody.h) from its first get or put
- * until it is found dead. A put turns OUT into RESET under the lock: of two threads that put one
- * object at once, one is told. Places in the program are found before the lock is taken, and outside
- * the library, as the C library may take locks and memory for that (.inv.malloc). */
+ * Each object that an audited pool has to do with has a custody (custody.h) from its first get or
+ * put until it is found dead. A put turns OUT into RESET under the lock: of two threads that put
+ * one object at once, one is told. Places in the program are found before the lock is taken, and
+ * outside the library, as the C library may take locks and memory for that (.inv.malloc). */
 #include "audit.h"
 
 #include <stdlib.h>
@@ -197,8 +197,8 @@ static size_t first_stale(const char *object, size_t bytes)
     return i;
 }
 
-/* Under the lock, with an image that becomes the custody's. Whether the object is clean, or need not
- * be. */
+/* Under the lock, with an image that becomes the custody's. Whether the object is clean, or need
+ * not be. */
 static bool keep(struct lull__audited *pool, char *object, char **image,
                  struct lull__finding *finding)
 {

@@ -43,8 +43,8 @@ bool lull__audit_receive(lull_thread *t, struct lull__audited *pool, void *objec
 /* After the program's reset, before the pool keeps it: its bytes are poison from here on. */
 void lull__audit_keep(lull_thread *t, struct lull__audited *pool, void *object);
 
-/* An object that the pool kept goes out, as it was put; or one that was just made. bytes: what it has
- * outside the heap; 0: not known, so it is not poisoned. */
+/* An object that the pool kept goes out, as it was put; or one that was just made. bytes: what it
+ * has outside the heap; 0: not known, so it is not poisoned. */
 void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, size_t bytes,
                       const void *site);
 
@@ -52,8 +52,9 @@ void lull__audit_give(lull_thread *t, struct lull__audited *pool, void *object, 
  * also inside the library; takes audit->ledger.lock. */
 void lull__audit_drop(struct lull__audited *pool, void *object);
 
-/* What stands on pools and sees that an object is not to be put at all: it leaves them for good. And
- * that it is put where it may not be, which is a misuse. For objects that no audit knows nothing. */
+/* What stands on pools and sees that an object is not to be put at all: it leaves them for good.
+ * And that it is put where it may not be, which is a misuse. For objects that no audit knows
+ * nothing. */
 void lull__audit_leave(lull_thread *t, void *object);
 void lull__audit_refuse(lull_thread *t, void *object, const void *site);
 

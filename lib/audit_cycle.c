@@ -38,8 +38,8 @@ static bool is_settled(const struct lull__custody *custody)
 
 /* ---- idle objects ---- */
 
-/* Whether the thread that put an object may be about to let go of it: a signal holds it anywhere, or
- * it is in a get, whose object may take the other one's place. */
+/* Whether the thread that put an object may be about to let go of it: a signal holds it anywhere,
+ * or it is in a get, whose object may take the other one's place. */
 static bool is_busy(const lull_heap *heap, uint32_t number)
 {
     const lull_thread *t = heap->threads;

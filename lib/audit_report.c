@@ -1,7 +1,7 @@
 /* audit_report.c -- misuses of audited pools, on their way to whoever is to be told.
  *
- * What a collection finds waits until no thread is held: the program's function may call malloc, and
- * so may the C library where it looks for the names of places. */
+ * What a collection finds waits until no thread is held: the program's function may call malloc,
+ * and so may the C library where it looks for the names of places. */
 #include "audit_report.h"
 
 #include <errno.h>

@@ -1,20 +1,22 @@
-/* buffer.c -- pools of byte buffers: for each size a pool, and one more of storage to grow into; and
- * counts of what was held.
+/* buffer.c -- pools of byte buffers: for each size a pool, and one more of storage to grow into;
+ * and counts of what was held.
  *
  * A buffer is a header that points to its storage. The storage it was made with, its home, it keeps
- * for good, and always goes back to the pool that made it: so a get and a put are those of that pool
- * and little else. A buffer that grows gets storage beside that, and gives it back when it grows
- * again or is put. So what grows finds what others grew into, and where traffic is steady nothing is
- * allocated. The price is the home that lies idle meanwhile, at most half of what it grew into.
+ * for good, and always goes back to the pool that made it: so a get and a put are those of that
+ * pool and little else. A buffer that grows gets storage beside that, and gives it back when it
+ * grows again or is put. So what grows finds what others grew into, and where traffic is steady
+ * nothing is allocated. The price is the home that lies idle meanwhile, at most half of what it
+ * grew into.
  *
- * Counting, on each put, must not have threads meet. Each has a stripe by its number: threads beyond
- * as many share one, and may then lose a count of each other's, which calibration can bear.
+ * Counting, on each put, must not have threads meet. Each has a stripe by its number: threads
+ * beyond as many share one, and may then lose a count of each other's, which calibration can bear.
  *
  * .inv.buffer.out: buffer->pool is the pool it was taken from while it is out, and NULL while it
  *   lies there: so a second put is seen, unless somebody has taken it meanwhile.
  * .inv.buffer.home: a buffer that lies in a pool has its home for storage, and is empty.
- * .inv.buffer.kept: a pool of buffers that was destroyed is kept for the next one to be created, and
- *   freed with its heap: buffers that are out still name it. It has no name and no bucket open. */
+ * .inv.buffer.kept: a pool of buffers that was destroyed is kept for the next one to be created,
+ *   and freed with its heap: buffers that are out still name it. It has no name and no bucket
+ *   open. */
 #include "buffer.h"
 
 #include <stdio.h>
@@ -35,9 +37,10 @@
 #define STRIPES 16
 #define CALIBRATION_PUTS 1024 /* calibrating costs some two instructions a put, then */
 
-/* How much buffers held, by the bit length of one byte less, but at least 63: so that counting needs
- * no test. FIRST is the first bucket, EMPTY a buffer that was not used. Written by the threads of
- * one number modulo STRIPES, with relaxed loads and stores: nothing is concluded from it. */
+/* How much buffers held, by the bit length of one byte less, but at least 63: so that counting
+ * needs no test. FIRST is the first bucket, EMPTY a buffer that was not used. Written by the
+ * threads of one number modulo STRIPES, with relaxed loads and stores: nothing is concluded from
+ * it. */
 #define LENGTHS 64
 #define FIRST (LULL__BUCKET_SHIFT - 1)
 #define EMPTY (LENGTHS - 1)
@@ -131,8 +134,8 @@ static LULL__NOINLINE void time_to_calibrate(lull_thread *t, lull_buffer_pool *p
     lull__leave(t);
 }
 
-/* Counts what a buffer held that comes back; whether it is time to calibrate. Of none, the length is
- * that of SIZE_MAX. */
+/* Counts what a buffer held that comes back; whether it is time to calibrate. Of none, the length
+ * is that of SIZE_MAX. */
 LULL__INLINE bool count(const lull_thread *t, lull_buffer_pool *pool, size_t held)
 {
     struct stripe *s = &pool->stripes[t->number % STRIPES];
@@ -237,8 +240,8 @@ static lull_pool *need_pool(lull_buffer_pool *pool, uint32_t bucket, _Atomic(lul
 
 /* ---- growth ---- */
 
-/* Storage for `need` bytes, and how many it has. Beyond all buckets a buffer doubles; one whose pool
- * is gone gets storage that is nobody's. */
+/* Storage for `need` bytes, and how many it has. Beyond all buckets a buffer doubles; one whose
+ * pool is gone gets storage that is nobody's. */
 static char *get_storage(lull_thread *t, const lull_buffer *buffer, size_t need, size_t *bytes)
 {
     lull_buffer_pool *pool = buffer->pool;
@@ -285,8 +288,8 @@ static void set_storage(lull_thread *t, lull_buffer *buffer, char *data, size_t 
     }
 }
 
-/* Moves the buffer to storage for `need` bytes, and copies `count` bytes to its end, which may lie in
- * the storage that it leaves: that goes to its pool last. */
+/* Moves the buffer to storage for `need` bytes, and copies `count` bytes to its end, which may lie
+ * in the storage that it leaves: that goes to its pool last. */
 static LULL__NOINLINE int grow(lull_thread *t, lull_buffer *buffer, size_t need, const void *bytes,
                                size_t count)
 {

@@ -158,7 +158,8 @@ int lull_builder_append_int(lull_thread *t, lull_builder *builder, int64_t value
     return lull_builder_append(t, builder, first, (size_t)(end - first));
 }
 
-/* Prints at the end where there is room, and says how long it is; negative: it cannot be printed. */
+/* Prints at the end where there is room, and says how long it is; negative: it cannot be
+ * printed. */
 __attribute__((format(printf, 2, 0))) static int print_at_end(lull_buffer *buffer,
                                                               const char *format, va_list arguments)
 {

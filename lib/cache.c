@@ -14,8 +14,8 @@
  *
  * .inv.taken: slots that are coloured but not handed out belong to exactly one cache, and go
  * back to free when it retires. An object between taking and return is coloured (.inv.colour).
- * .inv.zero: a slot with a colour holds an object or zeroes, where its layout is a callback or named
- * in the slot.
+ * .inv.zero: a slot with a colour holds an object or zeroes, where its layout is a callback or
+ * named in the slot.
  *
  * EXCEPTIONS: a thread held by a signal can be between reading and writing `cursor`, so its
  * caches are not retired: its slots in waiting are kept for the cycle (lull__cache_keep_all). */
@@ -77,15 +77,16 @@ static uint64_t free_slots(const uint8_t *states, uint32_t count)
 
     for (unsigned i = 0; i < GROUP; i += 8) {
         /* relaxed: a marker may be changing colours meanwhile, which are not free all the same */
-        uint64_t s = __atomic_load_n((const uint64_t *)(const void *)(states + i), __ATOMIC_RELAXED);
+        const uint64_t *eight = (const uint64_t *)(const void *)(states + i);
+        uint64_t s = __atomic_load_n(eight, __ATOMIC_RELAXED);
         uint64_t used = (s | s >> 1 | s >> 2) & UINT64_C(0x0101010101010101);
         mask |= ((used * UINT64_C(0x0102040810204080)) >> 56) << i;
     }
     return ~mask & (count == GROUP ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1);
 }
 
-/* Colours the slots of `mask`. release: pairs with the acquire in weak.c's is_reached; who sees that
- * a slot is used again sees what became of its last object. And with that in mark_overflow.c's
+/* Colours the slots of `mask`. release: pairs with the acquire in weak.c's is_reached; who sees
+ * that a slot is used again sees what became of its last object. And with that in mark_overflow.c's
  * rescan_span, which may come at once (.inv.zero). */
 static void set_states(uint8_t *states, uint64_t mask, uint8_t value)
 {
@@ -110,9 +111,9 @@ static uint8_t *group_states(lull_heap *heap, const struct lull__cache *cache)
 
 /* ---- refill ---- */
 
-/* .inv.fresh: all slots of the thread's fresh range were coloured black since H2 of the present cycle
- * (cycle_concurrent.c), and stay black, or free, to its end. The range begins anew where runs do not
- * follow on each other. */
+/* .inv.fresh: all slots of the thread's fresh range were coloured black since H2 of the present
+ * cycle (cycle_concurrent.c), and stay black, or free, to its end. The range begins anew where runs
+ * do not follow on each other. */
 static void extend_fresh(lull_thread *t, const struct lull__cache *cache)
 {
     if ((uintptr_t)cache->cursor != t->fresh_start + t->fresh_bytes) {

@@ -1,4 +1,5 @@
-/* calibration.h -- how large the buffers of a pool should be, by how much those held that came back.
+/* calibration.h -- how large the buffers of a pool should be, by how much those held that came
+ * back.
  *
  * Pure arithmetic: no heap, thread or clock.
  *
@@ -7,9 +8,9 @@
  *   ceiling    = the least bucket such that those up to it have 95 percent of all weight'
  *
  * What was counted k calibrations ago weighs 1 / 2^k of what is counted now. So traffic that has
- * changed for good sets the default after at most two calibrations; and since less than 5 percent is
- * left of the old after five, a ceiling comes down by then, or rises at the first in which 5 percent
- * are larger. */
+ * changed for good sets the default after at most two calibrations; and since less than 5 percent
+ * is left of the old after five, a ceiling comes down by then, or rises at the first in which 5
+ * percent are larger. */
 #ifndef LULL__CALIBRATION_H
 #define LULL__CALIBRATION_H
 

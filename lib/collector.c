@@ -1,7 +1,7 @@
 /* collector.c -- the heap's thread that runs concurrent cycles.
  *
- * It sleeps until somebody asks. What is asked for while a cycle runs is served by the next one. Before
- * that it rests, where it has had more than half of the machine. */
+ * It sleeps until somebody asks. What is asked for while a cycle runs is served by the next one.
+ * Before that it rests, where it has had more than half of the machine. */
 #include "collector.h"
 
 #include <time.h>
@@ -57,8 +57,8 @@ void lull__collector_lock(lull_heap *heap)
     pthread_mutex_unlock(&heap->turn_lock);
 }
 
-/* Threads that wait near the limit look again: a cycle is over, or one of them asks for the next one,
- * if that is due. */
+/* Threads that wait near the limit look again: a cycle is over, or one of them asks for the next
+ * one, if that is due. */
 static void wake_throttled(lull_heap *heap)
 {
     if (atomic_load_explicit(&heap->throttled, memory_order_relaxed) != 0) {
@@ -86,8 +86,8 @@ static void run_cycle(lull_heap *heap)
     wake_throttled(heap);
 }
 
-/* Under lock: when the cycle that is asked for may begin; 0: at once. The collector has had more than
- * its part of the machine (pacer.h); it rests, but not while somebody waits for it. */
+/* Under lock: when the cycle that is asked for may begin; 0: at once. The collector has had more
+ * than its part of the machine (pacer.h); it rests, but not while somebody waits for it. */
 static uint64_t rests_until(struct lull__collector *c)
 {
     uint64_t until_ns = atomic_load_explicit(&c->rest_until_ns, memory_order_relaxed);

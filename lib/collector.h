@@ -8,8 +8,9 @@ void lull__collector_init(lull_heap *heap);
 void lull__collector_finish(lull_heap *heap);
 void lull__collector_fork_child(lull_heap *heap);
 
-/* Asks for a cycle, and goes on. A hint: where one is wanted already, if only one that is all but over,
- * that one is meant; an allocation above the trigger asks again. False: the thread cannot be started. */
+/* Asks for a cycle, and goes on. A hint: where one is wanted already, if only one that is all but
+ * over, that one is meant; an allocation above the trigger asks again. False: the thread cannot be
+ * started. */
 bool lull__collector_ask(lull_heap *heap, enum lull__cycle_reason reason);
 
 /* Waits for a whole cycle that begins after this call. The caller is blocked, or not attached. */

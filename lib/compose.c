@@ -1,5 +1,6 @@
-/* compose.c -- the pools of things made of pooled parts: records of nothing but pointers. What takes
- * the parts and gives them back is made by LULL_COMPOSED in the program, where the types are known. */
+/* compose.c -- the pools of things made of pooled parts: records of nothing but pointers. What
+ * takes the parts and gives them back is made by LULL_COMPOSED in the program, where the types are
+ * known. */
 #include <lull/compose.h>
 
 #include "error.h"

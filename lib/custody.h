@@ -1,7 +1,7 @@
 /* custody.h -- who has each object of the audited pools: a custody for each, found by its address.
  *
- * It knows objects by their addresses and holds none of them: whoever learns that one died takes its
- * custody away before the address means another. All under audit->ledger.lock. */
+ * It knows objects by their addresses and holds none of them: whoever learns that one died takes
+ * its custody away before the address means another. All under audit->ledger.lock. */
 #ifndef LULL__CUSTODY_H
 #define LULL__CUSTODY_H
 

@@ -9,8 +9,8 @@
 #include "thread.h"
 #include "throttle.h"
 
-/* By the calling thread, which stands; a trigger that another thread's cycle has served meanwhile is
- * forgotten. */
+/* By the calling thread, which stands; a trigger that another thread's cycle has served meanwhile
+ * is forgotten. */
 static void run_stopped(lull_heap *heap, enum lull__cycle_reason reason, size_t more_bytes)
 {
     lull__collector_lock(heap);

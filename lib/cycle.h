@@ -8,8 +8,8 @@
  * it. */
 void lull__cycle_run(lull_thread *t, enum lull__cycle_reason reason);
 
-/* The heap has reached its trigger, with what the thread is about to take: runs a cycle in mode stop,
- * unless the collector has to rest first; asks for one otherwise. */
+/* The heap has reached its trigger, with what the thread is about to take: runs a cycle in mode
+ * stop, unless the collector has to rest first; asks for one otherwise. */
 void lull__cycle_start(lull_thread *t, size_t more_bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/* cycle_concurrent.c -- a collection beside the running program; lull__cycle_concurrent is the whole
- * of it, top to bottom.
+/* cycle_concurrent.c -- a collection beside the running program; lull__cycle_concurrent is the
+ * whole of it, top to bottom.
  *
  * Threads are never all held. Each takes part in handshakes, one after the other, in its own time:
  *
@@ -22,12 +22,12 @@
  *   the markers: a scanned object's white children were pushed; a new object is black and empty;
  *   every store since H1 shades what it stores, if it is white (.inv.fresh). (p.live;
  *   WITHOUT_SHADE, WITHOUT_BLACK, WITHOUT_KEEP, WITHOUT_ATTACH_BARRIER)
- * .arg.round  When the markers have nothing left, a white object can be reached only from a thread's
- *   roots. Take a round that brings nothing, and suppose a thread held a white object after its
- *   part in it; take the first such moment. It was loaded from an object, which by .arg.edges
- *   means that a thread stored and shaded it since the markers were done; that thread held it
- *   before, so had not taken part yet, and its part then brought the white object. So after a
- *   round that brings nothing what is white is dead. (p.round, p.live; WITHOUT_RESCAN,
+ * .arg.round  When the markers have nothing left, a white object can be reached only from a
+ *   thread's roots. Take a round that brings nothing, and suppose a thread held a white object
+ *   after its part in it; take the first such moment. It was loaded from an object, which by
+ *   .arg.edges means that a thread stored and shaded it since the markers were done; that thread
+ *   held it before, so had not taken part yet, and its part then brought the white object. So after
+ *   a round that brings nothing what is white is dead. (p.round, p.live; WITHOUT_RESCAN,
  *   WITHOUT_FLUSH, WITHOUT_SERVING)
  * .arg.lost   Where there is no memory for words, what a round brings is blackened and counted by
  *   nobody, and another thread may hold what hung on it: so such a round brought something. After
@@ -50,17 +50,17 @@
  *   is inside the library, and DEAD is said before threads go on. (p.round, p.bound, p.weak;
  *   WITHOUT_STOP, STOP_WITHOUT_THREADS, STOP_WITHOUT_SHARED, STOP_ENDS_EARLY, STOP_ONLY_AT_REST,
  *   SETTLES_WITHOUT_STOP, STOP_AMID_READ, STOP_DEAD_LATE)
- * .arg.key    The value of an ephemeron hangs on its key as on a field: when the markers have nothing
- *   left and no ephemeron is to be looked at, the values of all reached keys are marked, and setting
- *   one shades as every store does. Key and value are read without a part in between. Where there is
- *   no memory for words a thread may blacken a key at any time: nobody writes KEY over that, and
- *   recovery asks all keys that ephemerons wait for (ephemeron.c). (p.round, p.weak; WITHOUT_KEY,
- *   WITHOUT_VALUE_SHADE, KEY_OVER_BLACK, WITHOUT_KEYS, WITHOUT_LIBRARY, WITHOUT_CLEAR)
- * .arg.pool   What a pool keeps are roots: magazines of their threads, the depot shared. What comes to
- *   the depot is shaded, as that was scanned before; what leaves it is found by its thread's next
- *   part; and so is what is stolen, as nobody steals in a handshake: a round sees both threads before,
- *   or both after (pool_exchange.c, .inv.pool.moves). (p.round; WITHOUT_MOVES, WITHOUT_DEPOT,
- *   WITHOUT_MAGAZINES, STEALS_IN_HANDSHAKE)
+ * .arg.key    The value of an ephemeron hangs on its key as on a field: when the markers have
+ *   nothing left and no ephemeron is to be looked at, the values of all reached keys are marked,
+ *   and setting one shades as every store does. Key and value are read without a part in between.
+ *   Where there is no memory for words a thread may blacken a key at any time: nobody writes KEY
+ *   over that, and recovery asks all keys that ephemerons wait for (ephemeron.c). (p.round, p.weak;
+ *   WITHOUT_KEY, WITHOUT_VALUE_SHADE, KEY_OVER_BLACK, WITHOUT_KEYS, WITHOUT_LIBRARY, WITHOUT_CLEAR)
+ * .arg.pool   What a pool keeps are roots: magazines of their threads, the depot shared. What comes
+ *   to the depot is shaded, as that was scanned before; what leaves it is found by its thread's
+ *   next part; and so is what is stolen, as nobody steals in a handshake: a round sees both threads
+ *   before, or both after (pool_exchange.c, .inv.pool.moves). (p.round; WITHOUT_MOVES,
+ *   WITHOUT_DEPOT, WITHOUT_MAGAZINES, STEALS_IN_HANDSHAKE)
  * .arg.weak   Reading a weak reference makes an object of the heap's a thread's root, as loading a
  *   field does, but nobody stored it: so it shades (weak.c). The last round runs with weak_phase
  *   ENDING; a read of an unmarked target meanwhile sets it back to MARKING first, and the round

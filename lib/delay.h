@@ -30,7 +30,7 @@
     X(SERVE_LOOK, "a thread has not taken part; whether it is blocked is not asked")              \
     X(SERVE_BEGIN, "a blocked thread is being served; the action is not begun")                   \
     X(SERVE_DONE, "the action is done for a blocked thread, which cannot go on yet")              \
-    X(TURN, "a thread is the next to collect or to fork; a cycle may run still")                   \
+    X(TURN, "a thread is the next to collect or to fork; a cycle may run still")                  \
     X(HANDSHAKE, "a handshake has its number; no thread is asked to poll")                        \
     X(SNAPSHOT, "threads that attach allocate black; nobody is asked for the snapshot")           \
     X(SHARED_ROOTS, "all threads gave their snapshot; the shared roots are not scanned")          \
@@ -42,7 +42,7 @@
     X(FLIP, "weak reads are plain reads; the colours are not exchanged")                          \
     X(FLIP_COLOUR, "the colours are exchanged; the epoch is the old one")                         \
     X(EPOCH, "the epoch is new; a cell's lists are not given to be swept")                        \
-    X(LOWER, "all lists are given to be swept; nobody is asked to lower the barrier")              \
+    X(LOWER, "all lists are given to be swept; nobody is asked to lower the barrier")             \
     X(SWEEP_OWN, "the barrier is down; the thread's own spans are not swept")                     \
     X(TAKE_GROUP, "a group of slots is coloured; none is handed out")                             \
     X(NEW_LARGE, "a large object has memory and a colour; nobody can find it")                    \
@@ -57,12 +57,12 @@
     X(POOL_TAKE, "objects left a depot; their thread's magazine has no count of them")            \
     X(POOL_GIVE, "objects left a magazine; no depot has them")                                    \
     X(POOL_ASK, "a get found nothing, which others know; nothing is made")                        \
-    X(POOL_REST, "a thread that will block knows a pool; nothing is taken out of its magazine")     \
-    X(POOL_STEAL, "a blocked thread's magazine is in hand; nothing is taken out of it")            \
+    X(POOL_REST, "a thread that will block knows a pool; its magazine is as it was")              \
+    X(POOL_STEAL, "a blocked thread's magazine is in hand; nothing is taken out of it")           \
     X(POOL_SWITCH, "a pool has other magazines; no thread can find them")                         \
     X(POOL_BURY, "objects are dying; destroy has not run")                                        \
-    X(POOL_REAPED, "destroy has run; the pool may be freed, and whoever ran it looks for others")     \
-    X(POOL_END, "a pool ends; what a thread keeps of it is shaded, and still in its magazine")        \
+    X(POOL_REAPED, "destroy has run; the pool may be freed, and who ran it looks for others")     \
+    X(POOL_END, "a pool ends; what a thread keeps of it is shaded, and in its magazine")          \
     X(LEAVE, "a thread is not the heap's any more; its own memory is not given back")
 
 enum lull__delay_point {

@@ -78,7 +78,8 @@ size_t lull__depot_pop(struct lull__depot *depot, uintptr_t *object, size_t n, b
  * magazine would have to be split and there is no spare one. O(magazines). */
 struct lull__chain lull__depot_shed(struct lull__depot *depot, size_t n);
 
-/* What lay idle since the last aging becomes the victims, above those that still are. O(magazines). */
+/* What lay idle since the last aging becomes the victims, above those that still are.
+ * O(magazines). */
 void lull__depot_age(struct lull__depot *depot);
 
 #endif

@@ -96,7 +96,9 @@ static void feed(struct lull__events *events, struct feed to, uint64_t value, ui
     case FEED_SET:
         atomic_store_explicit(&events->counter[to.target], value, memory_order_relaxed);
         break;
-    case FEED_ZERO: atomic_store_explicit(&events->counter[to.target], 0, memory_order_relaxed); break;
+    case FEED_ZERO:
+        atomic_store_explicit(&events->counter[to.target], 0, memory_order_relaxed);
+        break;
     case FEED_MAX: raise_to(&events->counter[to.target], value); break;
     case FEED_CLASS:
         LULL_ASSERT_VALUES(first < LULL_STATS_CLASSES, first, to.target);

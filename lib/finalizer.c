@@ -179,7 +179,8 @@ int lull_finalizer_set(lull_thread *t, void *object, lull_finalizer_fn fn, void 
 static void scan_ready(struct lull__finalizers *f, size_t from, size_t to, lull_tracer *tracer)
 {
     for (size_t i = from; i < to; i++) {
-        const struct lull__finalizer *due = &f->ready[(f->ready_head + i) & (f->ready_capacity - 1)];
+        size_t place = (f->ready_head + i) & (f->ready_capacity - 1);
+        const struct lull__finalizer *due = &f->ready[place];
         const uintptr_t *word = (const uintptr_t *)(const void *)&due->object;
         tracer->range(tracer, word, word + 1);
     }

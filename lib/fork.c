@@ -14,13 +14,13 @@
  * has left out.
  *
  * .arg.fork   No cycle begins while cycle_lock is held, and the present one ends, as who forks is
- *   blocked while it waits: the collector takes its part. Then every other thread stands, or has said
- *   that it is outside; who goes on meanwhile looks at the gate again before it touches anything
- *   (.inv.stop). So the child finds no phase begun, no lock held, and nothing in pieces. (p.fork,
- *   p.end; WITHOUT_CYCLE_END, WITHOUT_WAIT, WITHOUT_SECOND_LOOK, WITHOUT_BLOCK)
- * .arg.child  What waited for the fork in the parent, for turn_lock, for a cycle that was asked for,
- *   or to be asked for its part, is not in the child, and must not be waited for there. (p.end;
- *   WITHOUT_TURN, WITHOUT_WANTED, WITHOUT_LOST_THREADS) */
+ *   blocked while it waits: the collector takes its part. Then every other thread stands, or has
+ *   said that it is outside; who goes on meanwhile looks at the gate again before it touches
+ *   anything (.inv.stop). So the child finds no phase begun, no lock held, and nothing in pieces.
+ *   (p.fork, p.end; WITHOUT_CYCLE_END, WITHOUT_WAIT, WITHOUT_SECOND_LOOK, WITHOUT_BLOCK)
+ * .arg.child  What waited for the fork in the parent, for turn_lock, for a cycle that was asked
+ *   for, or to be asked for its part, is not in the child, and must not be waited for there.
+ *   (p.end; WITHOUT_TURN, WITHOUT_WANTED, WITHOUT_LOST_THREADS) */
 #include <stdlib.h>
 
 #include "audit.h"

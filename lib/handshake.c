@@ -78,7 +78,8 @@ static uint32_t own_state(const lull_thread *t)
 
 static void announce(lull_heap *heap)
 {
-    atomic_fetch_add_explicit(&heap->acks, 1, memory_order_seq_cst); /* after the state; .inv.stop */
+    /* after the state; .inv.stop */
+    atomic_fetch_add_explicit(&heap->acks, 1, memory_order_seq_cst);
     lull__os_futex_wake(&heap->acks, 1);
 }
 

@@ -322,14 +322,14 @@ struct lull_thread {
 
     uint8_t colour;          /* for new objects; changes while held or in its own handshake */
     bool keeps_fresh;        /* whether it keeps the following; changes likewise */
-    uintptr_t fresh_start;   /* of slots that it took last and coloured black, all of them: what is */
-    size_t fresh_bytes;      /* stored of them need not be shaded; 0: none (.inv.fresh, cache.c) */
+    uintptr_t fresh_start;   /* of slots that it took last and coloured black, all of them: what */
+    size_t fresh_bytes;      /* is stored of them need no shade; 0: none (.inv.fresh, cache.c) */
     _Atomic uint64_t handshake; /* number of the last handshake it took part in */
     struct lull__chunk *grey;   /* words shaded by its stores, found in its roots; its own, or of
                                    whoever takes its part in a handshake; NULL: none yet */
     size_t grey_count;          /* words in use of it */
-    size_t grey_limit;          /* a store may note its word while there are fewer; 0 where it has to
-                                   do more than that (barrier.c), or there is no chunk */
+    size_t grey_limit;          /* a store may note its word while there are fewer; 0 where it has
+                                   to do more than that (barrier.c), or there is no chunk */
     struct lull__marker *assist; /* its marker when it assists; NULL: never did */
     size_t unflushed_bytes;  /* allocated, not yet in heap->allocated_since */
     uint64_t ran_since_ns;   /* when it last looked whether to wait for the collector; its own */
@@ -339,16 +339,16 @@ struct lull_thread {
     struct lull__cache *caches; /* LULL__CELLS of them */
     lull_thread *pools_next; /* in heap->pool_threads; under pools_lock */
     uint32_t pools_on;       /* it is among them, and its magazines are its own */
-    uint32_t pool_recent;    /* 1 + index of the magazines its slow paths were in last; 0: none since
-                                it last blocked */
+    uint32_t pool_recent;    /* 1 + index of the magazines its slow paths were in last; 0: none
+                                since it last blocked */
     _Atomic uint32_t pool_resting; /* 1 + index of the magazines that it is emptying before it
                                       blocks; 0: none */
     _Atomic uint64_t pools_seen; /* heap->pools_retired when it last emptied retired magazines */
 };
 
 /* Threads that were detached, the oldest first. Their memory is kept for a while, so that who
- * allocates with one of them all the same gets an error; but not for ever, as threads may come and go
- * as long as the heap lives. */
+ * allocates with one of them all the same gets an error; but not for ever, as threads may come and
+ * go as long as the heap lives. */
 #define LULL__GONE_MOST 64
 struct lull__gone {
     lull_thread *first, *last;
@@ -395,8 +395,8 @@ struct lull__mark_queue {
     struct lull__chunk_header *mapped; /* to unmap; under lock */
     _Atomic uint32_t full_count;   /* chunks in `full`; a hint outside the lock */
     _Atomic uint32_t idle;         /* markers that found nothing; a hint outside the lock */
-    uint32_t standby;              /* chunks to be kept published for assists: a marker that has lost
-                                      its processor gives nothing; set before markers begin */
+    uint32_t standby;              /* chunks to be kept published for assists: a marker that has
+                                      lost its processor gives nothing; set before markers begin */
     _Atomic uint32_t wake;         /* futex: changes when work is published or marking ends */
     uint32_t markers;              /* taking part in this drain */
     uint32_t done;                 /* all idle, nothing full: the drain is over; under lock */
@@ -535,8 +535,8 @@ struct lull__ledger {
     size_t count;
 };
 
-/* Pools under audit: what is known of their objects (custody.c), and what was found by the collector.
- * Under the ledger's lock. */
+/* Pools under audit: what is known of their objects (custody.c), and what was found by the
+ * collector. Under the ledger's lock. */
 struct lull__audit {
     struct lull__ledger ledger;        /* who has each object */
     _Atomic uint32_t pools;            /* ever audited; 0: nothing to look at */
@@ -651,11 +651,11 @@ struct lull_heap {
     lull_pool *pools[LULL__POOLS_MAX];     /* by index, retired ones too; under pools_lock */
     _Atomic(lull_pool *) pools_open[LULL__POOLS_MAX]; /* by index, without those that are being
                                               destroyed; written under pools_lock */
-    uint64_t retired_at[LULL__POOLS_MAX];  /* pools_retired when the index was; 0: it is not retired;
-                                              under pools_lock */
+    uint64_t retired_at[LULL__POOLS_MAX];  /* pools_retired when the index was; 0: it is not
+                                              retired; under pools_lock */
     _Atomic uint64_t pools_retired;        /* indices ever retired; grows under pools_lock */
     _Atomic uint32_t pools_used;           /* indices ever used */
-    _Atomic uint32_t pools_doomed;         /* pools with objects for which destroy is to run; a hint */
+    _Atomic uint32_t pools_doomed;         /* pools with something for destroy; a hint */
     lull_thread *pool_threads;             /* who has magazines; under pools_lock */
     struct lull__magazine_store magazines;
     struct lull_buffer_pool *buffer_pools; /* all, destroyed ones too; under pools_lock */
@@ -701,8 +701,8 @@ LULL__INLINE uintptr_t lull__address(const lull_heap *heap, uintptr_t word)
     return word;
 }
 
-/* Whether the block of a resolved slot is the same span's still, so that what was read of it, of the
- * span or of the object was read of one span. By who read all that with acquire. */
+/* Whether the block of a resolved slot is the same span's still, so that what was read of it, of
+ * the span or of the object was read of one span. By who read all that with acquire. */
 LULL__INLINE bool lull__slot_stands(const struct lull__slot *slot)
 {
     /* relaxed: the reads before it, by acquire, pair with the releases in publish (span.c): a value

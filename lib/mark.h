@@ -73,8 +73,8 @@ struct lull__marker *lull__mark_begin(lull_heap *heap);
 void lull__mark_word(struct lull__marker *m, uintptr_t word);
 void lull__mark_range(struct lull__marker *m, const void *start, const void *end);
 
-/* Marks everything reachable from what was added, with up to `markers` of the threads started; 0: by
- * the assists of threads that allocate. */
+/* Marks everything reachable from what was added, with up to `markers` of the threads started; 0:
+ * by the assists of threads that allocate. */
 void lull__mark_drain(lull_heap *heap, uint32_t markers);
 
 /* A mutator's part in a drain, begun at since_ns (CLOCK_MONOTONIC): takes published work, marks for
@@ -117,8 +117,8 @@ void lull__mark_fork_child(lull_heap *heap);
 void lull__ephemeron_key_reached(struct lull__marker *m, uint8_t *state);
 void lull__ephemeron_recover(struct lull__marker *m);
 
-/* For the next look at all ephemerons: those that an assisting mutator found, and one that a mutator
- * blackened for want of memory (grey.c). */
+/* For the next look at all ephemerons: those that an assisting mutator found, and one that a
+ * mutator blackened for want of memory (grey.c). */
 void lull__ephemeron_merge(lull_heap *heap, struct lull__marker *m);
 void lull__ephemeron_shaded(lull_heap *heap, void *object);
 

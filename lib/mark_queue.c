@@ -8,12 +8,13 @@
  *
  * .arg.over  A drain is over when all markers are idle, nothing is published, and no thread of the
  *   program assists: all three change under the lock, so the last one to become idle knows. Who
- *   assists publishes what is left before it says that it has none, and takes nothing when the drain
- *   is over. What others publish since waits for the next drain. (p.over; WITHOUT_ASSISTING,
+ *   assists publishes what is left before it says that it has none, and takes nothing when the
+ *   drain is over. What others publish since waits for the next drain. (p.over; WITHOUT_ASSISTING,
  *   END_FIRST, WITHOUT_DONE)
  * .arg.join  A marker thread that has not come yet counts as idle, and none may join when the drain
  *   is over; the collecting thread waits for those that did, which may have found work since
- *   (markers.c's begin_drain and end_drain). (p.over, p.end; WITHOUT_IDLE, WITHOUT_LEFT, JOINS_LATE)
+ *   (markers.c's begin_drain and end_drain). (p.over, p.end; WITHOUT_IDLE, WITHOUT_LEFT,
+ *   JOINS_LATE)
  * .arg.wake  `wake` is read under the lock that it changes under, so no change is slept through.
  *   Who becomes idle last wakes all; who ends an assist wakes one, which then is the one to know.
  *   (p.end; WITHOUT_END_WAKE, WITHOUT_OVER_WAKE, WAKES_ONE, SEEN_LATE) */

@@ -29,8 +29,8 @@ struct lull__chunk *lull__queue_wait(struct lull__mark_queue *queue, bool idle);
 struct lull__chunk *lull__queue_assist(struct lull__mark_queue *queue);
 void lull__queue_assist_end(struct lull__mark_queue *queue);
 
-/* For a drain that mutators do alone: whether it is over; if not, sleeps until something changes, or
- * for timeout_ns. */
+/* For a drain that mutators do alone: whether it is over; if not, sleeps until something changes,
+ * or for timeout_ns. */
 bool lull__queue_watch(struct lull__mark_queue *queue, uint64_t timeout_ns);
 
 /* Marking is over: what was published since is nobody's. */

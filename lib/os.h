@@ -61,16 +61,16 @@ bool lull__os_thread_start(pthread_t *thread, void *(*run)(void *), void *arg, c
  * thread alone); where the system refuses, it does not. */
 void lull__os_thread_be_nice(int nice);
 
-/* Writes to standard error, which nothing of the library does unasked. No cancellation point: a thread
- * may have locks. */
+/* Writes to standard error, which nothing of the library does unasked. No cancellation point: a
+ * thread may have locks. */
 void lull__os_say(const char *text, size_t length);
 
-/* Who called: caller[0] is `from`, a return address of the calling thread's stack, then those of its
- * callers, as far as they can be told; NULL behind the last. May call malloc. */
+/* Who called: caller[0] is `from`, a return address of the calling thread's stack, then those of
+ * its callers, as far as they can be told; NULL behind the last. May call malloc. */
 void lull__os_callers(const void *from, const void **caller, size_t n);
 
-/* The call that returns to `code`, as "program+0x1234 (function)": what addr2line takes. Returns the
- * length of the text, which is cut to `room`. May call malloc. */
+/* The call that returns to `code`, as "program+0x1234 (function)": what addr2line takes. Returns
+ * the length of the text, which is cut to `room`. May call malloc. */
 size_t lull__os_describe(const void *code, char *text, size_t room);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "pool.h"
 
-/* Makes an object by malloc, zeroed, aligned to 16; NULL: no memory, LULL_E_NO_MEMORY. Its bytes. */
+/* Makes an object by malloc, zeroed, aligned to 16; NULL: no memory, LULL_E_NO_MEMORY. Its
+ * bytes. */
 void *lull__outside_make(size_t bytes);
 size_t lull__outside_bytes(const void *object);
 

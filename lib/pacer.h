@@ -14,34 +14,34 @@
  *   marked    = live − allocated while the cycle marked: all of that counts as live until the next
  *               cycle, though most of it is dead. Were it to grow the goal (Go's does), a collector
  *               that falls behind would be given more memory to fall behind in
- *   goal_L    = max(live, room − headroom, headroom); live where there is no room; without end where
- *               there is no limit
+ *   goal_L    = max(live, room − headroom, headroom); live where there is no room; without end
+ *               where there is no limit
  *   room      = limit − overhead, at least 0
  *   overhead  = metadata + gaps
  *   gaps      = min(in_use − objects, gaps + what in_use grew by). in_use − objects are
- *               all free slots of spans in use; only those are lost to allocation in spite of which it
- *               took new spans. (Were all of them overhead, a goal once low would stay low: the lower
- *               it is, the more slots are free)
+ *               all free slots of spans in use; only those are lost to allocation in spite of which
+ *               it took new spans. (Were all of them overhead, a goal once low would stay low: the
+ *               lower it is, the more slots are free)
  *   headroom  = max(3 % of room, 1 MiB)
- *   trigger   = max(goal, live + 32 KiB) in mode stop: the program stands still, so the heap does not
- *               grow meanwhile; and a cycle right after another finds nothing
+ *   trigger   = max(goal, live + 32 KiB) in mode stop: the program stands still, so the heap does
+ *               not grow meanwhile; and a cycle right after another finds nothing
  *             = goal − runway beside the program, so that marking ends about where the goal is
  *   runway    = clamp(most, 5 % of growth, 50 % of growth), growth = goal − live
  *   most      = max(1.1 · allocated while the last cycle marked, 3/4 · most)
  *
  * The limiter: with a limit near or below what is live, or a percent near 0, a collector would run
- * all the time. It may have half of the machine: its processors, times the time that passes. A leaky
- * bucket fills with what the collector takes and drains with the rest; 0.05 s of the machine may
- * be in it.
+ * all the time. It may have half of the machine: its processors, times the time that passes. A
+ * leaky bucket fills with what the collector takes and drains with the rest; 0.05 s of the machine
+ * may be in it.
  *
  *   taken     = max(collector's CPU, processors · time that threads were held)
  *   left      = processors · time since the last cycle's end − taken
  *   bucket    = clamp(bucket + taken − left, 0, ahead + taken), at each cycle's end
  *   ahead     = 0.05 s · processors
  *
- * In mode concurrent, and in all modes where the limit sets the goal, it keeps to its half by resting
- * before the next cycle. Else the goal rises by what the program allocates in the time that it is to
- * have, so that the next cycle, if it is like the last, does not fill the bucket further:
+ * In mode concurrent, and in all modes where the limit sets the goal, it keeps to its half by
+ * resting before the next cycle. Else the goal rises by what the program allocates in the time that
+ * it is to have, so that the next cycle, if it is like the last, does not fill the bucket further:
  *
  *   rest      = max(bucket − ahead, 0) / processors
  *   owed      = max(bucket + taken − ahead, 0)
@@ -50,9 +50,10 @@
  * What a cycle took too much stays in the bucket and is owed in the next, up to what the cycle
  * took: so a rate of allocation that is not that of the last cycle averages out, and the step is
  * never more than the program allocates in twice what a cycle takes. The rate is measured over a
- * sixteenth of a cycle at least, as a single refill in no time would promise anything. And over 32 KiB
- * at least: threads take that much at once, which may bring a cycle about, and give back what they
- * have not used when it begins. A step by the rest alone would be no more than they take, for ever.
+ * sixteenth of a cycle at least, as a single refill in no time would promise anything. And over 32
+ * KiB at least: threads take that much at once, which may bring a cycle about, and give back what
+ * they have not used when it begins. A step by the rest alone would be no more than they take, for
+ * ever.
  *
  * Waiting: where the limit sets the goal, a thread that allocates waits until marking has caught up
  * with it, or marks itself where nobody else does; and past the goal until the collector's rest is
@@ -63,12 +64,12 @@
  *   nap       = lead · time that marking took last, at least 50 µs · crowd, at most its patience
  *   patience  = patience + ran · (8 · crowd − 1) − waited, at most 2 ms · crowd · pieces
  *   crowd     = max((threads that wait + 1) / processors, 1)
- *   ran       = since it looked last; for a large object at least 1 ns a byte, for it will be filled
- *   pieces    = bytes it takes / 32 KiB, 1 to 64
+ *   ran       = since it looked last; for a large object at least 1 ns a byte, for it will be
+ *   filled pieces    = bytes it takes / 32 KiB, 1 to 64
  *
- * So all threads together run for an eighth of the machine's time at least, however little room there
- * is, and no wait is much longer than 2 ms on a processor that few threads want, but for that of a
- * large object, which is as long as those of so many small ones may be.
+ * So all threads together run for an eighth of the machine's time at least, however little room
+ * there is, and no wait is much longer than 2 ms on a processor that few threads want, but for that
+ * of a large object, which is as long as those of so many small ones may be.
  *
  * Deviations from Go: where its full bucket turns assists off and lets the heap grow, ours has the
  * collector rest while threads still wait; and idle time counts as left, as waiting is idle.

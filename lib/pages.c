@@ -3,9 +3,9 @@
  * The range grows upwards; what comes back is kept in free runs, coalesced with their
  * neighbours of the same kind: *dirty* (resident, with old contents) or *clean* (zero: never
  * touched, or released). The two are never merged, so that what is known to be zero stays known.
- * Dirty runs are taken first: a first touch costs more than clearing. Where none is long enough one is
- * taken together with its neighbours: the scavenger cuts them up, and what large objects leave would
- * else fit none.
+ * Dirty runs are taken first: a first touch costs more than clearing. Where none is long enough one
+ * is taken together with its neighbours: the scavenger cuts them up, and what large objects leave
+ * would else fit none.
  *
  * Free runs carry their length at both ends (Knuth's boundary tags) and hang in bins by length,
  * exact below 64 blocks, so a take is a bit scan; within a bin the newest first, which is warm.
@@ -191,7 +191,8 @@ static bool is_free(const struct lull__pages *pages, const struct lull__span *en
            (is_run_of(end, LULL__SPAN_FREE_CLEAN) || is_run_of(end, LULL__SPAN_FREE_DIRTY));
 }
 
-/* Free blocks in a row, of both kinds: from the run `first` on, but for as many as `skip` of its. */
+/* Free blocks in a row, of both kinds: from the run `first` on, but for as many as `skip` of
+ * its. */
 struct stretch {
     struct lull__span *first; /* NULL: none */
     size_t skip;

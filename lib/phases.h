@@ -1,5 +1,5 @@
-/* phases.h -- what all cycles do, phase by phase; cycle_stop.c and cycle_concurrent.c put the phases
- * in order. */
+/* phases.h -- what all cycles do, phase by phase; cycle_stop.c and cycle_concurrent.c put the
+ * phases in order. */
 #ifndef LULL__PHASES_H
 #define LULL__PHASES_H
 

@@ -20,7 +20,7 @@ static bool is_read(const lull_heap *heap, const struct lull__layout *layout, si
         return lull__untag(heap, word) - (uintptr_t)heap->pages.range <
                heap->pages.range_blocks * LULL__BLOCK;
     }
-    return true; /* by a callback; or the collector itself has a hand in it, as in weak references */
+    return true; /* by a callback; or the collector has a hand in it, as in weak references */
 }
 
 /* Whether the word at byte `i` is poisoned. The last bytes may be no whole word: those are outside

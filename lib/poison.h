@@ -10,8 +10,8 @@
 
 #define LULL__POISON 0xbd
 
-/* `layout`: of the object; NULL: it is outside the heap, and marking reads nothing. `bytes`: how many
- * it has. `image`: of so many bytes, room or what poison_in wrote. */
+/* `layout`: of the object; NULL: it is outside the heap, and marking reads nothing. `bytes`: how
+ * many it has. `image`: of so many bytes, room or what poison_in wrote. */
 
 /* Keeps an object's bytes in the image, and poisons it. */
 void lull__poison_in(const lull_heap *heap, const struct lull__layout *layout, char *object,

@@ -13,14 +13,14 @@
  * thread's first exchanges after a collection move 1, 2, 4, ... objects, so that it takes no more
  * than it needs.
  *
- * .inv.pool.counts: for each pool, idle = filled + puts - hits - drops. On the fast paths one word is
- *   written, `counts`, which says both where the magazine's top is and how many gets it served. In
- *   each thread count = puts - hits + received, which gives its puts. lull__pool_check has it.
+ * .inv.pool.counts: for each pool, idle = filled + puts - hits - drops. On the fast paths one word
+ *   is written, `counts`, which says both where the magazine's top is and how many gets it served.
+ *   In each thread count = puts - hits + received, which gives its puts. lull__pool_check has it.
  *
- * .inv.pool.signal: a thread held by a signal may be anywhere in an inline get or put, with `counts`
- *   and its slot written in either order, or, where the compiler kept `counts` in a register
- *   through a loop, neither written for long. So nothing is concluded from its `counts` and nothing
- *   of its magazines moved: *all* slots ever in use are reported.
+ * .inv.pool.signal: a thread held by a signal may be anywhere in an inline get or put, with
+ *   `counts` and its slot written in either order, or, where the compiler kept `counts` in a
+ *   register through a loop, neither written for long. So nothing is concluded from its `counts`
+ *   and nothing of its magazines moved: *all* slots ever in use are reported.
  *     get  reads the object from its slot. Until it has, the slot holds it, since only the same
  *          thread's later put overwrites a slot; from then on a register or the stack does.
  *     put  has the object in a register or on the stack until its store to the slot; from then on
@@ -29,8 +29,8 @@
  *   what is no object, and keeps what is one a cycle longer than it must. Exchanges are calls:
  *   the compiler has written everything before, and in_library keeps the signal out of them.
  *
- * .inv.pool.switch: what would have every thread heed a change at once, a new size of objects or that
- *   puts are to look at them, gives the pool other magazines, all empty, by another offset
+ * .inv.pool.switch: what would have every thread heed a change at once, a new size of objects or
+ *   that puts are to look at them, gives the pool other magazines, all empty, by another offset
  *   (pool_create.c). A get or put that was under way may still use the old ones, which nobody else
  *   will: their thread empties them later, into the depot, where what does not fit is dropped. */
 #include "pool.h"
@@ -77,8 +77,8 @@ static void refuse_get(lull_thread *t, struct lull_pool *pool, struct lull_magaz
 }
 
 /* acquire: pairs with the release in pool_create.c's give_index; the pool as it was when it got its
- * magazines, or later. After lull__pool_see_retired: what comes into a magazine that is retired then
- * is not yet seen */
+ * magazines, or later. After lull__pool_see_retired: what comes into a magazine that is retired
+ * then is not yet seen */
 static struct lull_magazines *magazine_of(lull_thread *t, const struct lull_pool *pool)
 {
     return lull__magazines_at(t, __atomic_load_n(&pool->head.offset, __ATOMIC_ACQUIRE));
@@ -172,7 +172,8 @@ static bool prepare(struct lull_pool *pool, void *object)
     return !lull__pool_too_large(pool, object);
 }
 
-/* .inv.audit.way: no object stays in a magazine. What is none of the pool's is not for it to touch. */
+/* .inv.audit.way: no object stays in a magazine. What is none of the pool's is not for it to
+ * touch. */
 static void put_audited(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
                         void *object, const void *site)
 {

@@ -60,8 +60,8 @@ LULL__INLINE bool lull__pool_is_making(const lull_thread *t, const struct lull_p
     return m != NULL;
 }
 
-/* .inv.pool.index: head.offset, index and object_bytes change while all shards are locked, the first
- * two under pools_lock too. */
+/* .inv.pool.index: head.offset, index and object_bytes change while all shards are locked, the
+ * first two under pools_lock too. */
 struct lull_pool {
     struct lull_pool_head head; /* public */
     lull_heap *heap;
@@ -108,9 +108,9 @@ struct lull_pool {
     uint32_t reapers;                      /* threads that may run destroy for what is doomed */
     bool ending;                           /* no more of them */
 
-    /* Objects for which destroy is to run, and those for which a thread does so now. Both are roots.
-     * Whoever moves objects there, and whoever scans the pool, has the lock all the while: so none
-     * slips by the scan. */
+    /* Objects for which destroy is to run, and those for which a thread does so now. Both are
+     * roots. Whoever moves objects there, and whoever scans the pool, has the lock all the while:
+     * so none slips by the scan. */
     pthread_mutex_t lock;
     struct lull__depot doomed;
     struct lull__magazine *dying;
@@ -170,8 +170,8 @@ size_t lull__pool_payload_bytes(const struct lull_pool *pool, const void *object
 /* Whether objects are of one size that is known; that size. */
 size_t lull__pool_unit_bytes(const struct lull_pool *pool);
 
-/* Whether the pool makes objects of a size that may change; whether an object is of the present one;
- * whether it holds more than the bounds allow. */
+/* Whether the pool makes objects of a size that may change; whether an object is of the present
+ * one; whether it holds more than the bounds allow. */
 bool lull__pool_is_sized(const struct lull_pool *pool);
 bool lull__pool_fits(const struct lull_pool *pool, const void *object);
 bool lull__pool_too_large(const struct lull_pool *pool, const void *object);
@@ -210,12 +210,12 @@ void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_mag
 void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
                       size_t n);
 
-/* Has a shard that the caller has locked ready to note n objects, as far as there is memory. False: it
- * does not wait, and another thread is where the memory is. */
+/* Has a shard that the caller has locked ready to note n objects, as far as there is memory. False:
+ * it does not wait, and another thread is where the memory is. */
 bool lull__pool_ready(struct lull_pool *pool, struct lull__pool_shard *shard, size_t n, bool wait);
 
-/* Puts objects into a shard that the caller has locked and made ready, shading them for `t`; those that
- * may not stay are left in the batch. `wait`: for the lock of the ages, else all are young. */
+/* Puts objects into a shard that the caller has locked and made ready, shading them for `t`; those
+ * that may not stay are left in the batch. `wait`: for the lock of the ages, else all are young. */
 void lull__pool_place(lull_thread *t, struct lull_pool *pool, struct lull__pool_shard *shard,
                       struct lull__batch *batch, bool wait);
 
@@ -239,8 +239,8 @@ void lull__pool_ask(lull_thread *t, struct lull_pool *pool);
 void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
                              void *object);
 
-/* Fills an empty magazine, in part, out of the depot; or out of a magazine of another thread. False:
- * nothing was found. */
+/* Fills an empty magazine, in part, out of the depot; or out of a magazine of another thread.
+ * False: nothing was found. */
 bool lull__pool_refill(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
 bool lull__pool_steal(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m);
 
@@ -267,7 +267,8 @@ void lull__pool_enforce(struct lull_pool *pool);
 void lull__pool_prune(lull_thread *t, struct lull_pool *pool);
 
 /* Runs destroy for some doomed objects of a pool, outside all locks; false: there were none, or
- * another thread is at it. `held`: the only lock that the caller has, given up meanwhile; or NULL. */
+ * another thread is at it. `held`: the only lock that the caller has, given up meanwhile; or
+ * NULL. */
 bool lull__pool_reap(struct lull_pool *pool, lull_thread *t, pthread_mutex_t *held);
 
 /* -- pool_stats.c -- */
@@ -296,13 +297,13 @@ void lull__pools_finish(lull_heap *heap);
 /* Makes a thread's magazines its own; t->heap is set, t is not yet among the heap's threads. */
 void lull__pool_thread_init(lull_thread *t);
 
-/* Gives all that the thread keeps back to the depots, its counts to the pools, and the memory of its
- * magazines to the system. The thread itself, running, before it leaves; or whoever frees a thread
- * that is no more. A second call does nothing. */
+/* Gives all that the thread keeps back to the depots, its counts to the pools, and the memory of
+ * its magazines to the system. The thread itself, running, before it leaves; or whoever frees a
+ * thread that is no more. A second call does nothing. */
 void lull__pool_thread_finish(lull_thread *t);
 
-/* Before the thread blocks, for who knows how long: what it keeps of the pool whose slow paths it was
- * in last goes to the depot, where others find it. Waits for nobody. */
+/* Before the thread blocks, for who knows how long: what it keeps of the pool whose slow paths it
+ * was in last goes to the depot, where others find it. Waits for nobody. */
 void lull__pool_thread_rest(lull_thread *t);
 
 /* At the start of a cycle: what lay idle in the depots through the last cycle becomes the victim

@@ -1,9 +1,10 @@
 /* pool_create.c -- pools are made, changed at run time, and destroyed.
  *
- * A change that every thread must heed at once gives the pool other magazines (.inv.pool.switch): all
- * shards are locked, what does not fit is dropped, the new offset is published, and the old index
- * is *retired*: its magazines are emptied by their threads, at their next slow path, safepoint or
- * leave, or by the collector where they are blocked. When all have been, the index is free again. */
+ * A change that every thread must heed at once gives the pool other magazines (.inv.pool.switch):
+ * all shards are locked, what does not fit is dropped, the new offset is published, and the old
+ * index is *retired*: its magazines are emptied by their threads, at their next slow path,
+ * safepoint or leave, or by the collector where they are blocked. When all have been, the index is
+ * free again. */
 #include <stdlib.h>
 #include <string.h>
 

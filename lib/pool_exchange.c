@@ -3,24 +3,25 @@
  * No exchange waits for a lock. The depot has a few shards, each a stack with a lock that is only
  * tried: a thread's own shard first, then the others. Where all are busy, a get tries again for
  * about a microsecond, yields its processor once, and makes a new object; a put keeps its object,
- * as it does where others are at the memory that all depots share: the room of the thread's magazine
- * doubles, up to LULL_MAGAZINE_MOST; beyond that the object is dropped. (Bonwick & Adams enlarge all magazines of a cache at once, and wait for the lock.)
+ * as it does where others are at the memory that all depots share: the room of the thread's
+ * magazine doubles, up to LULL_MAGAZINE_MOST; beyond that the object is dropped. (Bonwick & Adams
+ * enlarge all magazines of a cache at once, and wait for the lock.)
  *
- * Where a get finds nothing it *asks*, and makes an object: until the next cycle all threads keep half
- * as much, and give all of it when that is full. So what a running thread keeps comes to others at its
- * next exchange, though nobody may touch its magazine. A thread that only gets, or only puts, moves
- * more at a time, up to a fourth of what it moved so far, since what an exchange costs is the way
- * of lines between processors, for few objects as for many.
+ * Where a get finds nothing it *asks*, and makes an object: until the next cycle all threads keep
+ * half as much, and give all of it when that is full. So what a running thread keeps comes to
+ * others at its next exchange, though nobody may touch its magazine. A thread that only gets, or
+ * only puts, moves more at a time, up to a fourth of what it moved so far, since what an exchange
+ * costs is the way of lines between processors, for few objects as for many.
  *
  * A thread that blocks gives what it keeps of the pool that it used last to the depot: many threads
  * that sleep would else keep more than all others need.
  *
  * .inv.pool.moves: beside a cycle, what moves from a thread to the depot is shaded: the depot was
  *   scanned when marking began, and a round may have seen another thread, which takes it there,
- *   before. What moves from the depot to a thread is not: the thread's next part finds it. Nor is what
- *   is stolen: a handshake has threads_lock, so a round sees both threads before, or both after; in
- *   the middle of one shading would not help, as the thief's words go to the markers by its part.
- *   (cycle_concurrent.c, .arg.pool) */
+ *   before. What moves from the depot to a thread is not: the thread's next part finds it. Nor is
+ *   what is stolen: a handshake has threads_lock, so a round sees both threads before, or both
+ *   after; in the middle of one shading would not help, as the thief's words go to the markers by
+ *   its part. (cycle_concurrent.c, .arg.pool) */
 #include "pool.h"
 
 #include <sched.h>
@@ -141,8 +142,8 @@ void lull__pool_ask(lull_thread *t, struct lull_pool *pool)
     lull__delay(t->heap, LULL__DELAY_POOL_ASK);
 }
 
-/* What a thread may keep while nobody is in the way: less where others had to make objects; more where
- * it goes one way, unless the program bounds what is kept. */
+/* What a thread may keep while nobody is in the way: less where others had to make objects; more
+ * where it goes one way, unless the program bounds what is kept. */
 static size_t usual_room(const struct lull_pool *pool, const struct lull_magazines *m)
 {
     size_t usual = is_asked(pool) ? LULL__POOL_ROOM / 2 : LULL__POOL_ROOM;
@@ -164,8 +165,8 @@ static void set_room(const struct lull_pool *pool, struct lull_magazines *m, siz
     m->most = (uint16_t)lull__max(m->most, m->room);
 }
 
-/* An exchange: n objects go one way, `out` of the magazine or into it. `others` counts what the thread
- * did the other way. */
+/* An exchange: n objects go one way, `out` of the magazine or into it. `others` counts what the
+ * thread did the other way. */
 static void note_way(struct lull_magazines *m, bool out, uint32_t others, size_t n)
 {
     bool again = m->outward == out && m->others == others;
@@ -213,8 +214,8 @@ void lull__pool_take_out(lull_thread *t, struct lull_pool *pool, struct lull_mag
 
 /* ---- into the depot ---- */
 
-/* The words that a thread shaded are its own: whoever empties the magazines of another, which may be
- * running, hands them to the markers. */
+/* The words that a thread shaded are its own: whoever empties the magazines of another, which may
+ * be running, hands them to the markers. */
 void lull__pool_shade(lull_thread *t, const struct lull_pool *pool, const uintptr_t *object,
                       size_t n)
 {
@@ -441,9 +442,9 @@ void lull__pool_put_directly(lull_thread *t, struct lull_pool *pool, struct lull
     lull__outside_bury(pool, batch.object, batch.count);
 }
 
-/* The thread has no lock that keeps the pool alive, since another could lose its processor with one,
- * for milliseconds in which all that block would keep what they have. Instead it says which pool it is
- * at, and who destroys a pool closes it, then waits for those that are at it. */
+/* The thread has no lock that keeps the pool alive, since another could lose its processor with
+ * one, for milliseconds in which all that block would keep what they have. Instead it says which
+ * pool it is at, and who destroys a pool closes it, then waits for those that are at it. */
 void lull__pool_thread_rest(lull_thread *t)
 {
     uint32_t recent = t->pool_recent;
@@ -452,7 +453,8 @@ void lull__pool_thread_rest(lull_thread *t)
         return;
     }
     t->pool_recent = 0;
-    /* seq_cst, both: pairs with those of lull__pool_close; it sees this, or this that it is closed */
+    /* seq_cst, both: pairs with those of lull__pool_close; it sees this, or this that it is
+     * closed */
     atomic_store_explicit(&t->pool_resting, recent, memory_order_seq_cst);
     struct lull_pool *pool =
         atomic_load_explicit(&t->heap->pools_open[recent - 1], memory_order_seq_cst);
@@ -563,8 +565,8 @@ static size_t take_once(lull_thread *t, struct lull_pool *pool, struct lull_maga
     return taken;
 }
 
-/* Has the first lines come of the objects that are handed out next, and that the program will write:
- * another thread's cache may have them. */
+/* Has the first lines come of the objects that are handed out next, and that the program will
+ * write: another thread's cache may have them. */
 static void prefetch(const uintptr_t *object, size_t n)
 {
     for (size_t i = n; i > 0 && n - i < PREFETCHED; i--) {
@@ -573,8 +575,8 @@ static void prefetch(const uintptr_t *object, size_t n)
 }
 
 /* Moves objects into the empty magazine of a thread. Others have a lock for as long as an exchange
- * takes, or, where the system took their processor, for milliseconds: to make objects meanwhile left
- * the pool with several times what was ever needed. */
+ * takes, or, where the system took their processor, for milliseconds: to make objects meanwhile
+ * left the pool with several times what was ever needed. */
 static bool take_anywhere(lull_thread *t, struct lull_pool *pool, struct lull_magazines *m,
                           size_t wanted)
 {

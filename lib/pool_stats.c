@@ -65,8 +65,8 @@ struct measured {
     uint64_t objects, bytes;
 };
 
-/* What the calling thread keeps in its magazines, if it is attached: nobody else may look at objects
- * there, which their thread may just hand out. Under pools_lock. */
+/* What the calling thread keeps in its magazines, if it is attached: nobody else may look at
+ * objects there, which their thread may just hand out. Under pools_lock. */
 static struct measured measure_own(const struct lull_pool *pool)
 {
     const lull_thread *t = lull_self(pool->heap);

@@ -9,10 +9,10 @@
 
 #define STEAL_LOOKS 16 /* threads that a get looks at */
 
-/* Takes half of what a blocked thread keeps. Its state says SERVED meanwhile: it does not go on, and
- * no handshake serves it; a stop waits for the thief, which runs; and to leave the heap it needs
- * threads_lock, which the thief has. So no handshake is under way either, and what moves need not be
- * shaded (.inv.pool.moves). */
+/* Takes half of what a blocked thread keeps. Its state says SERVED meanwhile: it does not go on,
+ * and no handshake serves it; a stop waits for the thief, which runs; and to leave the heap it
+ * needs threads_lock, which the thief has. So no handshake is under way either, and what moves need
+ * not be shaded (.inv.pool.moves). */
 static bool steal_from(lull_thread *thief, lull_thread *victim, struct lull_pool *pool,
                        struct lull_magazines *m)
 {

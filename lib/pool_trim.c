@@ -8,17 +8,17 @@
  *
  * A generational pool takes that step for its old objects only every OLD_TRIMS cycles. A pool that
  * is owned takes none; prune_age_ns is a step of its own, by the clock, for either: one half of the
- * age apart, so that what goes was idle for the age at least, and one and a half at most if somebody
- * looked.
+ * age apart, so that what goes was idle for the age at least, and one and a half at most if
+ * somebody looked.
  *
  * Pressure: where the memory limit is near, idle objects are worth less than the collector's rest.
  * What was live beyond three quarters of what the limit leaves (lull__pacer_excess) is made up for
  * from pools of lifetime cache, then from those that are owned, the young before the old, down to
  * their floors.
  *
- * What is dropped and has a `destroy` is *doomed*: still a root, until some thread that holds nothing
- * runs destroy for it: the heap's worker, a thread that asked for the collection, or one in the slow
- * path of the pool. */
+ * What is dropped and has a `destroy` is *doomed*: still a root, until some thread that holds
+ * nothing runs destroy for it: the heap's worker, a thread that asked for the collection, or one in
+ * the slow path of the pool. */
 #include "pool.h"
 
 #include <sched.h>
@@ -105,8 +105,8 @@ bool lull__pools_doomed(const lull_heap *heap)
     return atomic_load_explicit(&heap->pools_doomed, memory_order_relaxed) != 0;
 }
 
-/* A pool from index `*next` on with something doomed, kept from being freed by its count of reapers;
- * *next is the index after it. NULL: there is none. */
+/* A pool from index `*next` on with something doomed, kept from being freed by its count of
+ * reapers; *next is the index after it. NULL: there is none. */
 static struct lull_pool *find_doomed(lull_heap *heap, lull_thread *t, uint32_t *next)
 {
     struct lull_pool *found = NULL;
@@ -489,8 +489,8 @@ void lull__pools_scan(lull_heap *heap, lull_tracer *tracer)
     pthread_mutex_unlock(&heap->pools_lock);
 }
 
-/* Without a lock: it may be in a signal handler. What an outside pool keeps is no object of the heap's,
- * and marking passes over it. */
+/* Without a lock: it may be in a signal handler. What an outside pool keeps is no object of the
+ * heap's, and marking passes over it. */
 LULL__NO_SANITIZE void lull__pool_thread_scan(lull_thread *t, lull_tracer *tracer, bool in_signal)
 {
     uint32_t used = atomic_load_explicit(&t->heap->pools_used, memory_order_relaxed);

@@ -321,8 +321,8 @@ int lull_roots_remove(lull_heap *heap, const void *start, size_t bytes)
             return unlock_roots(heap, t, LULL_OK);
         }
     }
-    return unlock_roots(heap, t,
-                        lull__fail(LULL_E_INVALID, "no root range of %zu bytes at %p", bytes, start));
+    int status = lull__fail(LULL_E_INVALID, "no root range of %zu bytes at %p", bytes, start);
+    return unlock_roots(heap, t, status);
 }
 
 bool lull__roots_cover(lull_heap *heap, const void *field)

@@ -1,7 +1,8 @@
 # size_class.awk -- make the table of size classes, or print it with its waste.
 #
-# Steps of 8 bytes from 16 to 64, of 16 to 128, eight classes a doubling to 1 KiB, four above, up to 32 KiB. A span of
-# a class is as many 32 KiB blocks as keep what is left at its end to an eighth, at most four.
+# Steps of 8 bytes from 16 to 64, of 16 to 128, eight classes a doubling to 1 KiB, four above, up to
+# 32 KiB. A span of a class is as many 32 KiB blocks as keep what is left at its end to an eighth,
+# at most four.
 #
 #   awk -f size_class.awk            the C table
 #   awk -v report=1 -f size_class.awk   for people: waste of each class

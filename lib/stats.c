@@ -1,8 +1,8 @@
 /* stats.c -- what the heap's stream of events says, for the program: statistics, receivers.
  *
  * Nothing is counted here: every figure is a counter or histogram of event.def, or follows from
- * some; or is a sum over the pools, which count by themselves (pool_stats.c). But for that sum, which
- * takes pools_lock, and the size of metadata, which takes pages.lock, no lock is taken. */
+ * some; or is a sum over the pools, which count by themselves (pool_stats.c). But for that sum,
+ * which takes pools_lock, and the size of metadata, which takes pages.lock, no lock is taken. */
 #include <string.h>
 
 #include "callback.h"

@@ -32,8 +32,8 @@ LULL__INLINE void lull__leave(lull_thread *t)
     t->in_library--;
 }
 
-/* The same around a few instructions that touch what is the thread's own alone: they take part in no
- * handshake, but a fork need not wait for them. */
+/* The same around a few instructions that touch what is the thread's own alone: they take part in
+ * no handshake, but a fork need not wait for them. */
 LULL__INLINE void lull__enter_own(lull_thread *t)
 {
     LULL_ASSERT_HOT(lull__thread_is_mine(t));
@@ -72,8 +72,8 @@ void lull__thread_unlink(lull_thread *t);
 lull_thread *lull__thread_new(lull_heap *heap, lull_stack_kind kind);
 void lull__thread_free(lull_thread *t);
 
-/* Under threads_lock: `t`, which has left the heap's threads, is GONE. Returns the one that has been
- * gone for longest, if they are more than are kept; it is the caller's to free. */
+/* Under threads_lock: `t`, which has left the heap's threads, is GONE. Returns the one that has
+ * been gone for longest, if they are more than are kept; it is the caller's to free. */
 lull_thread *lull__thread_gone(lull_thread *t);
 
 #endif

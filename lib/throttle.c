@@ -1,20 +1,20 @@
 /* throttle.c -- threads that wait for the collector where the memory limit is near.
  *
- * A cycle beside the program takes its time, and what is allocated meanwhile adds to the heap. Where
- * the memory limit sets the goal there may be no room for that much. More marking by the threads, as
- * in assist.c, would have the collector take more than its half of the machine; so they wait, each in
- * proportion to what it allocates: a thread that has taken 32 KiB of new slots, or is about to take a
- * large object, sleeps until marking has caught up, and goes on after a bounded time whether it has or
- * not. In mode incremental nobody else marks: there it marks until then, and sleeps where there is
- * nothing to take. In mode stop, where marking is never behind, it sleeps while a cycle is due and the
- * collector rests. pacer.h has the arithmetic.
+ * A cycle beside the program takes its time, and what is allocated meanwhile adds to the heap.
+ * Where the memory limit sets the goal there may be no room for that much. More marking by the
+ * threads, as in assist.c, would have the collector take more than its half of the machine; so they
+ * wait, each in proportion to what it allocates: a thread that has taken 32 KiB of new slots, or is
+ * about to take a large object, sleeps until marking has caught up, and goes on after a bounded
+ * time whether it has or not. In mode incremental nobody else marks: there it marks until then, and
+ * sleeps where there is nothing to take. In mode stop, where marking is never behind, it sleeps
+ * while a cycle is due and the collector rests. pacer.h has the arithmetic.
  *
- * A thread that sleeps is blocked: handshakes do not wait for it; one that marks comes to a safepoint
- * after each quantum. No wake is relied on: who misses one sleeps for a nap longer.
+ * A thread that sleeps is blocked: handshakes do not wait for it; one that marks comes to a
+ * safepoint after each quantum. No wake is relied on: who misses one sleeps for a nap longer.
  *
- * Small objects are looked at when they have been taken, as a slot more or less is no matter. A large
- * one may be more than all the room there is: it is counted, and handed out, when there is room for it
- * or its thread has paid; else one a cycle, as no cycle would make room for it. */
+ * Small objects are looked at when they have been taken, as a slot more or less is no matter. A
+ * large one may be more than all the room there is: it is counted, and handed out, when there is
+ * room for it or its thread has paid; else one a cycle, as no cycle would make room for it. */
 #include "throttle.h"
 
 #include "assist.h"
@@ -33,8 +33,8 @@ static uint64_t rest_left_ns(const lull_heap *heap)
     return until_ns > now_ns ? until_ns - now_ns : 0;
 }
 
-/* By how much time allocation, once it has taken more_bytes, is ahead of the collector; 0: it is not,
- * or nobody collects. */
+/* By how much time allocation, once it has taken more_bytes, is ahead of the collector; 0: it is
+ * not, or nobody collects. */
 static uint64_t lead_ns(lull_heap *heap, size_t more_bytes)
 {
     uint64_t limit = atomic_load_explicit(&heap->limit_goal_bytes, memory_order_relaxed);

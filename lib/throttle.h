@@ -28,18 +28,20 @@ LULL__INLINE bool lull__is_limited(const lull_heap *heap)
            limit_goal <= atomic_load_explicit(&heap->goal_bytes, memory_order_relaxed);
 }
 
-/* Where the limit leaves no room for what the thread would allocate meanwhile, `more_bytes` of it at
- * once, waits for the collector, or does its work in mode incremental: some milliseconds at most, or
- * as pacer.h says for a large object. A safepoint. False: the percent sets the goal; threads assist. */
+/* Where the limit leaves no room for what the thread would allocate meanwhile, `more_bytes` of it
+ * at once, waits for the collector, or does its work in mode incremental: some milliseconds at
+ * most, or as pacer.h says for a large object. A safepoint. False: the percent sets the goal;
+ * threads assist. */
 bool lull__throttle(lull_thread *t, size_t more_bytes);
 
-/* In mode stop, before a cycle that is due: whether the collector may run, after a wait if it has to
- * rest first. A safepoint. */
+/* In mode stop, before a cycle that is due: whether the collector may run, after a wait if it has
+ * to rest first. A safepoint. */
 bool lull__throttle_rest(lull_thread *t, size_t more_bytes);
 
-/* After that: whether a large object is handed out now. Then it counts as allocated. Not while cycles
- * may make room for it: where one is over and there is none, one object is let past the goal; and any
- * one whose thread has waited for as long as it should. `cycles`: over when the thread asked first. */
+/* After that: whether a large object is handed out now. Then it counts as allocated. Not while
+ * cycles may make room for it: where one is over and there is none, one object is let past the
+ * goal; and any one whose thread has waited for as long as it should. `cycles`: over when the
+ * thread asked first. */
 bool lull__throttle_admits(lull_thread *t, size_t more_bytes, uint64_t cycles);
 
 #endif

@@ -30,8 +30,8 @@ static void report(const struct verifier *v, const struct lull__meeting *object)
         snprintf(text, sizeof text,
                  "lull: verify: object %p (%zu bytes, %.64s, state %d) is reachable and was not "
                  "marked; held by ",
-                 (const void *)object->base, object->bytes, lull__walk_type_name(v->heap, object->base),
-                 object->state);
+                 (const void *)object->base, object->bytes,
+                 lull__walk_type_name(v->heap, object->base), object->state);
     size_t at = (size_t)n;
 
     if (holder != NULL) {

@@ -28,7 +28,7 @@ LULL__NO_SANITIZE static size_t clear_span(lull_heap *heap, const struct lull__m
 
     for (uint32_t i = 0; i < span->slots; i++) {
         if (lull__state_load(&states[i]) == LULL__FREE) {
-            continue; /* those not reached too: a finalizer may revive them, but not their targets */
+            continue; /* those not reached too: a finalizer may revive them, not their targets */
         }
         struct lull_weak *weak =
             (struct lull_weak *)(void *)(start + (size_t)i * span->cell->slot_size);

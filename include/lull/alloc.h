@@ -1,5 +1,5 @@
-/* lull/alloc.h -- allocation. Every object is zeroed, and aligned to 16 bytes; but objects of a type
- * whose size is no multiple of 16 to 8, which suffices for whatever has such a size in C. */
+/* lull/alloc.h -- allocation. Every object is zeroed, and aligned to 16 bytes; but objects of a
+ * type whose size is no multiple of 16 to 8, which suffices for whatever has such a size in C. */
 #ifndef LULL_ALLOC_H
 #define LULL_ALLOC_H
 
@@ -39,7 +39,8 @@ LULL_API void *lull_alloc_any(lull_thread *t, size_t bytes);
  * named T_type. */
 #define lull_new(t, T) ((T *)lull_alloc((t), T##_type))
 
-/* The bytes that lull_alloc_leaf or lull_alloc_any of `bytes` really take; 0 where it cannot be had.
+/* The bytes that lull_alloc_leaf or lull_alloc_any of `bytes` really take; 0 where it cannot be
+ * had.
  * Collects: no. Errors: none. Threads: any. Time: O(1). */
 LULL_API size_t lull_good_size(size_t bytes);
 

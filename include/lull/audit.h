@@ -43,9 +43,9 @@ typedef struct lull_pool_report {
                            root to the object; the last ends with a newline */
 } lull_pool_report;
 
-/* Is told of each misuse as it is found: by the thread in whose call it is, or for what a collection
- * finds at its end, by the thread that collects, which may be one of the heap's; perhaps on
- * several threads at once. The report is gone when it returns. What it may call is in lull.h. */
+/* Is told of each misuse as it is found: by the thread in whose call it is, or for what a
+ * collection finds at its end, by the thread that collects, which may be one of the heap's; perhaps
+ * on several threads at once. The report is gone when it returns. What it may call is in lull.h. */
 typedef void (*lull_pool_report_fn)(const lull_pool_report *report, void *arg);
 
 /* Has `fn` told of the misuses of the heap's audited pools, NULL: nobody. As long as nobody is,

@@ -51,8 +51,8 @@ typedef struct lull_buffer_pool_options {
 } lull_buffer_pool_options;
 
 /* Creates a pool of buffers; it lives until lull_buffer_pool_destroy or its heap's end. `options`
- * may be NULL for the defaults. Its buckets become pools of the heap when they are first used, by its
- * name and their bytes: "bodies/1024"; and "bodies/+1024" of what was grown into.
+ * may be NULL for the defaults. Its buckets become pools of the heap when they are first used, by
+ * its name and their bytes: "bodies/1024"; and "bodies/+1024" of what was grown into.
  * Collects: no. Errors: NULL and LULL_E_INVALID (no heap, an old struct_size, or an option that the
  * message names), LULL_E_NO_MEMORY. Threads: any. Time: O(1). */
 LULL_API lull_buffer_pool *lull_buffer_pool_create(lull_heap *heap,
@@ -78,8 +78,8 @@ LULL_API lull_buffer *lull_buffer_get(lull_thread *t, lull_buffer_pool *pool);
  * LULL_E_SIZE. */
 LULL_API lull_buffer *lull_buffer_get_sized(lull_thread *t, lull_buffer_pool *pool, size_t bytes);
 
-/* Puts a buffer back, which is not used after; NULL is ignored. Clears it, and takes from it what it
- * has grown into, to keep that as well where it is not beyond the pool's ceiling.
+/* Puts a buffer back, which is not used after; NULL is ignored. Clears it, and takes from it what
+ * it has grown into, to keep that as well where it is not beyond the pool's ceiling.
  * Collects: no.
  * Errors:   a buffer that was put before, or of another pool, is left alone, with LULL_E_INVALID
  *           in lull_error(); debug builds of the library assert that it is none.
@@ -117,8 +117,8 @@ static inline void lull_buffer_clear(lull_buffer *buffer)
 /* LULL_POOLED(lull_buffer, body, t, pool), see lull/scope.h. */
 LULL_POOL_SCOPE(lull_buffer, lull_buffer_pool, lull_buffer)
 
-/* The counters of a pool of buffers, or of builders; all since its creation but for what is idle and
- * the sizes. gets = hits + misses; idle = puts - hits - drops. */
+/* The counters of a pool of buffers, or of builders; all since its creation but for what is idle
+ * and the sizes. gets = hits + misses; idle = puts - hits - drops. */
 typedef struct lull_buffer_pool_stats {
     uint64_t gets;         /* buffers asked for */
     uint64_t hits;         /* of these, served from what was put */

@@ -42,9 +42,9 @@ LULL_API void lull_builder_put(lull_thread *t, lull_builder_pool *pool, lull_bui
 
 /* Append bytes, which may be NULs; a C string; a character; an integer in decimal digits.
  * Collects: maybe, where the builder grows.
- * Errors:   LULL_E_INVALID (NULL), LULL_E_SIZE (more than PTRDIFF_MAX bytes in all), LULL_E_NO_MEMORY
- *           or LULL_E_LIMIT, LULL_E_STATE (it was put back); all but those for a NULL builder stick,
- *           and what stuck before is returned as it was.
+ * Errors:   LULL_E_INVALID (NULL), LULL_E_SIZE (more than PTRDIFF_MAX bytes in all),
+ *           LULL_E_NO_MEMORY or LULL_E_LIMIT, LULL_E_STATE (it was put back); all but those for a
+ *           NULL builder stick, and what stuck before is returned as it was.
  * Threads:  `t` belongs to the calling thread; a builder is used by one thread at a time.
  * Time:     O(bytes appended), or where it grows O(length). */
 LULL_API int lull_builder_append(lull_thread *t, lull_builder *builder, const void *bytes,

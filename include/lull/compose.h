@@ -12,14 +12,15 @@
  * That makes, all with their C types and without casts in the program,
  *
  *     struct response       with the fields header, body and log, each a pointer
- *     struct response_pool  with fields of the same names, pointers to the pools of the parts, which
- *                           the program sets; and `things`, the library's, of the responses themselves
+ *     struct response_pool  with fields of the same names, pointers to the pools of the parts,
+ *                           which the program sets; and `things`, the library's, of the responses
+ *                           themselves
  *     response_pool_open(&pool, heap, name), response_pool_close(&pool)
  *     response_get(t, &pool), response_put(t, &pool, response)
  *     LULL_POOLED(response, r, t, &pool), see lull/scope.h
  *
- * What a field holds when the thing is put goes back to that field's pool, and NULL is ignored: so a
- * part is taken out by lull_exchange(t, &r->body, NULL), and another put in its place by
+ * What a field holds when the thing is put goes back to that field's pool, and NULL is ignored: so
+ * a part is taken out by lull_exchange(t, &r->body, NULL), and another put in its place by
  * lull_store. */
 #ifndef LULL_COMPOSE_H
 #define LULL_COMPOSE_H
@@ -61,7 +62,8 @@ LULL_API lull_pool *lull_composed_pool_create(lull_heap *heap, const char *name,
  *   Collects: maybe. Errors: NULL as the get of the part that failed; what was taken is given
  *   back. Threads: `t` belongs to the calling thread. Time: that of the parts.
  * name_put: gives back all parts, then the thing; NULL is ignored.
- *   Collects: no. Errors: as the puts of the parts. Threads: as name_get. Time: that of the parts. */
+ *   Collects: no. Errors: as the puts of the parts. Threads: as name_get. Time: that of the
+ *             parts. */
 #define LULL_COMPOSED(name, PARTS)                                                                 \
     struct name {                                                                                  \
         PARTS(LULL__PART_FIELD)                                                                    \

@@ -31,14 +31,15 @@ enum {
 
 /* Called when an allocation found no memory even after a full collection. `bytes` is what was
  * asked for. It may free what the program can spare (free handles, shrink pools and caches), on the
- * allocating thread and with no lock held, and returns nonzero to have the allocation tried once more,
- * zero to let it fail. What allocates, collects, or runs finalizers fails in it: see lull.h. */
+ * allocating thread and with no lock held, and returns nonzero to have the allocation tried once
+ * more, zero to let it fail. What allocates, collects, or runs finalizers fails in it: see
+ * lull.h. */
 typedef int (*lull_no_memory_fn)(lull_heap *heap, size_t bytes, void *arg);
 
 /* Called when a thread has kept the collector waiting for a second: it has a precise stack (or the
  * stop signal is blocked or off) and reaches no safepoint. `thread` is its number in events,
- * `pthread` its handle. Called on the collector's side while it waits, with locks held, once a second:
- * it returns soon, and may say where the thread is; what it may call is in lull.h. */
+ * `pthread` its handle. Called on the collector's side while it waits, with locks held, once a
+ * second: it returns soon, and may say where the thread is; what it may call is in lull.h. */
 typedef void (*lull_late_thread_fn)(lull_heap *heap, uint32_t thread, pthread_t pthread,
                                     uint64_t waited_ns, void *arg);
 
@@ -121,9 +122,9 @@ LULL_API int lull_collect(lull_thread *t);
  * Threads:  any. Time: O(1). */
 LULL_API int lull_set_gc_percent(lull_heap *heap, int percent);
 
-/* Sets the soft memory limit in bytes, 0 for none, and returns the value before. Threads that allocate
- * near it wait for the collector, in all modes but off, for at most seven eighths of the time
- * (doc/pacing.md).
+/* Sets the soft memory limit in bytes, 0 for none, and returns the value before. Threads that
+ * allocate near it wait for the collector, in all modes but off, for at most seven eighths of the
+ * time (doc/pacing.md).
  * Collects: no; takes effect at once on the present goal.
  * Errors:   none. Threads: any. Time: O(1). */
 LULL_API size_t lull_set_memory_limit(lull_heap *heap, size_t bytes);

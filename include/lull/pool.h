@@ -22,18 +22,18 @@ typedef struct lull_pool lull_pool;
 /* ---- what a pool is ---- */
 
 /* Makes an object when the pool is empty; NULL makes lull_pool_get return NULL. It may allocate
- * from the heap and use other pools; a get from its own pool inside it fails with LULL_E_STATE, and so
- * do lull_detach and the end of that pool. */
+ * from the heap and use other pools; a get from its own pool inside it fails with LULL_E_STATE, and
+ * so do lull_detach and the end of that pool. */
 typedef void *(*lull_pool_new_fn)(lull_thread *t, void *arg);
 /* Makes an object clean before it is kept; runs in put, on the thread that puts. It may store
  * (lull_store and its like); what else it may call is in lull.h. */
 typedef void (*lull_pool_reset_fn)(void *object, void *arg);
-/* Takes leave of an object that the pool drops: gives back what it holds outside the heap, and where
- * it is itself outside, frees it. Runs outside all locks and pauses, on the thread that dropped it
- * or a thread of the heap's. What it may call is as for `reset`. */
+/* Takes leave of an object that the pool drops: gives back what it holds outside the heap, and
+ * where it is itself outside, frees it. Runs outside all locks and pauses, on the thread that
+ * dropped it or a thread of the heap's. What it may call is as for `reset`. */
 typedef void (*lull_pool_destroy_fn)(void *object, void *arg);
-/* How many bytes an object holds, with what hangs on it. Reads the object alone: it may run inside a
- * pause, with locks held. What it may call is in lull.h. */
+/* How many bytes an object holds, with what hangs on it. Reads the object alone: it may run inside
+ * a pause, with locks held. What it may call is in lull.h. */
 typedef size_t (*lull_pool_size_fn)(const void *object, void *arg);
 
 /* How long a pool keeps what lies idle. */

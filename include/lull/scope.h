@@ -34,7 +34,8 @@
         lull__kept;                                                                                \
     })
 
-/* What LULL_POOLED needs of prefix_get and prefix_put, for pools of type P and objects of type T. */
+/* What LULL_POOLED needs of prefix_get and prefix_put, for pools of type P and objects of type
+ * T. */
 #define LULL_POOL_SCOPE(prefix, P, T)                                                              \
     struct prefix##_scope {                                                                        \
         lull_thread *t;                                                                            \

@@ -89,8 +89,8 @@ typedef struct lull_stats {
     uint64_t sweep_cpu_ns;   /* of it, sweeping */
     uint64_t scavenge_cpu_ns;
     double gc_cpu_fraction;  /* gc_cpu_ns / CPU used by the process since the heap's creation */
-    double gc_machine_fraction; /* gc_cpu_ns / (processors * time since then): what is limited to half
-                                   of the machine; see doc/pacing.md */
+    double gc_machine_fraction; /* gc_cpu_ns / (processors * time since then): what is limited to
+                                   half of the machine; see doc/pacing.md */
     uint64_t last_cycle_ns;  /* wall time of the last cycle */
     uint64_t last_mark_objects; /* objects marked in the last cycle */
     uint64_t last_mark_cpu_ns;  /* CPU of marking in the last cycle, all markers */
@@ -125,10 +125,10 @@ typedef struct lull_event {
     uint64_t fields[LULL_EVENT_FIELDS];
 } lull_event;
 
-/* Receives events as they happen, on whichever thread they happen: one of the program's, also in its
- * handler of the stop signal, or of the heap's; possibly inside a pause, with locks of the library
- * held, and on several threads at once. It must be quick; what it may call is in lull.h: names, and
- * no statistics. */
+/* Receives events as they happen, on whichever thread they happen: one of the program's, also in
+ * its handler of the stop signal, or of the heap's; possibly inside a pause, with locks of the
+ * library held, and on several threads at once. It must be quick; what it may call is in lull.h:
+ * names, and no statistics. */
 typedef void (*lull_event_fn)(const lull_event *event, void *arg);
 
 /* Sends every event of the heap to `fn` as well, NULL for no more. One receiver a heap.

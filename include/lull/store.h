@@ -41,8 +41,8 @@ static inline void lull_store(lull_thread *t, void *slot, void *value)
 {
     LULL__STORE_CHECK(t, slot);
     /* relaxed: it changes at this thread's own safepoints only */
-    if (__builtin_expect(
-            __atomic_load_n(&((struct lull_thread_head *)(void *)t)->marking, __ATOMIC_RELAXED), 0)) {
+    const struct lull_thread_head *head = (const struct lull_thread_head *)(const void *)t;
+    if (__builtin_expect(__atomic_load_n(&head->marking, __ATOMIC_RELAXED), 0)) {
         lull_store_slow(t, slot, value);
         return;
     }

@@ -27,12 +27,13 @@ struct lull_thread_head {
  *
  * The lull_thread is the thread's own. Where a function below does not say LULL_E_THREAD, using it
  * by another thread, or after detaching, is undefined (only allocation after detaching fails with
- * LULL_E_THREAD, with any of the last 64 that were detached); debug builds of the library assert it.
+ * LULL_E_THREAD, with any of the last 64 that were detached); debug builds of the library assert
+ * it.
  *
- * A thread that ends attached, by returning, pthread_exit or cancellation, is detached by a destructor
- * of thread-specific data, after the program's own that run in the first round. It has popped its
- * frames, in a cleanup handler if need be; a blocking section may be left open. No function of this
- * library is a cancellation point.
+ * A thread that ends attached, by returning, pthread_exit or cancellation, is detached by a
+ * destructor of thread-specific data, after the program's own that run in the first round. It has
+ * popped its frames, in a cleanup handler if need be; a blocking section may be left open. No
+ * function of this library is a cancellation point.
  * Collects: a safepoint of the heaps the thread is attached to; waits while a collection holds this
  *           heap's threads.
  * Errors:   NULL and LULL_E_STATE (already attached), LULL_E_NO_MEMORY, LULL_E_INVALID.

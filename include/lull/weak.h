@@ -37,7 +37,8 @@ LULL_API void lull_ephemeron_set(lull_thread *t, lull_ephemeron *ephemeron, void
 
 /* Runs after `object` was found dead. It may do anything that an attached thread may, allocate
  * and revive the object included; a revived object is finalized again only if it is given a
- * finalizer again. lull_detach in it fails with LULL_E_STATE, lull_heap_destroy with LULL_E_BUSY. */
+ * finalizer again. lull_detach in it fails with LULL_E_STATE, lull_heap_destroy with
+ * LULL_E_BUSY. */
 typedef void (*lull_finalizer_fn)(lull_thread *t, void *object, void *arg);
 
 /* Gives `object` a finalizer, in place of the one it has; NULL takes it away.

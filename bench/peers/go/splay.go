@@ -187,8 +187,8 @@ func (t *splayTree) keyBefore(key uint64) uint64 {
 	return node.key
 }
 
-// sumSplay adds the tree below a node, in the order of its keys, to the worker's checksum; it returns
-// the nodes.
+// sumSplay adds the tree below a node, in the order of its keys, to the worker's checksum; it
+// returns the nodes.
 func (w *worker) sumSplay(node *splayNode) uint64 {
 	if node == nil {
 		return 0
