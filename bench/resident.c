@@ -120,10 +120,17 @@ void lab_resident_begin(void)
     pthread_mutex_unlock(&watch.lock);
 }
 
+/* A part may be over before the thread has come to its first sample. */
 void lab_resident_end(lab_result *result)
 {
+    int64_t bytes;
+
     pthread_mutex_lock(&watch.lock);
     watch.measured = false;
+    if (watch.running && watch.samples == 0 && (bytes = resident_bytes()) != LAB_UNKNOWN) {
+        watch.samples = 1;
+        watch.sum_bytes = bytes;
+    }
     if (watch.running && watch.samples > 0) {
         result->resident_bytes = watch.sum_bytes / watch.samples;
         result->returns = watch.returns;
