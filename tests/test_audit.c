@@ -398,9 +398,10 @@ static void *put_then_let_go(void *arg)
         root[5] = NULL;
     }
     item = NULL;
-    lull_safepoint(t);
-    atomic_store(&stage, 3);
-    mutator_await_blocked(t, &stage, 4);
+    ensure(lull_blocking_begin(t) == LULL_OK, "%s", lull_error_message());
+    atomic_store(&stage, 3); /* no signal holds it from here on */
+    mutator_await(&stage, 4);
+    ensure(lull_blocking_end(t) == LULL_OK, "%s", lull_error_message());
     lull_detach(t);
     return NULL;
 }
