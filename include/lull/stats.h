@@ -55,7 +55,7 @@ typedef struct lull_stats {
     uint64_t freed_bytes;       /* found dead by finished cycles */
     uint64_t freed_objects;     /* Go: Frees */
     uint64_t heap_bytes;        /* marked live by the last cycle + allocated since; Go: HeapAlloc */
-    uint64_t live_bytes;        /* marked live by the last cycle */
+    uint64_t live_bytes;        /* marked live by the last cycle; two markers may count one twice */
     uint64_t live_objects;
     uint64_t in_use_bytes;      /* spans that hold objects; Go: HeapInuse */
     uint64_t idle_bytes;        /* resident, but in no span; Go: HeapIdle - HeapReleased */
