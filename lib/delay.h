@@ -63,6 +63,7 @@
     X(POOL_BURY, "objects are dying; destroy has not run")                                        \
     X(POOL_REAPED, "destroy has run; the pool may be freed, and who ran it looks for others")     \
     X(POOL_END, "a pool ends; what a thread keeps of it is shaded, and in its magazine")          \
+    X(METADATA, "who reads statistics has the lock of pages; it has read nothing")                \
     X(LEAVE, "a thread is not the heap's any more; its own memory is not given back")
 
 enum lull__delay_point {

@@ -19,7 +19,8 @@
  *   anything (.inv.stop). So the child finds no phase begun, no lock held, and nothing in pieces.
  *   (p.fork, p.end; WITHOUT_CYCLE_END, WITHOUT_WAIT, WITHOUT_SECOND_LOOK, WITHOUT_BLOCK)
  * .arg.child  What waited for the fork in the parent, for turn_lock, for a cycle that was asked
- *   for, or to be asked for its part, is not in the child, and must not be waited for there.
+ *   for, or to be asked for its part, is not in the child, and must not be waited for there; nor
+ *   is a thread that was about to be one of the heap's (pool_thread.c, forget_comers).
  *   (p.end; WITHOUT_TURN, WITHOUT_WANTED, WITHOUT_LOST_THREADS) */
 #include <stdlib.h>
 
@@ -72,6 +73,7 @@ static void come_to_rest(lull_heap *heap)
     pthread_mutex_lock(&heap->types_lock);
     pthread_mutex_lock(&heap->finalizers.lock);
     pthread_mutex_lock(&heap->pacer_lock);
+    pthread_mutex_lock(&heap->pages.lock); /* of whoever reads statistics */
 }
 
 /* A fork by a callback that may have locks of the library, or be what the collector waits for. No
@@ -103,6 +105,7 @@ static void before(void)
 
 static void open_gate(lull_heap *heap)
 {
+    pthread_mutex_unlock(&heap->pages.lock);
     pthread_mutex_unlock(&heap->pacer_lock);
     pthread_mutex_unlock(&heap->finalizers.lock);
     pthread_mutex_unlock(&heap->types_lock);

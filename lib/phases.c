@@ -120,6 +120,7 @@ void lull__phase_count(struct lull__cycle *c)
 size_t lull__phase_metadata_bytes(lull_heap *heap)
 {
     pthread_mutex_lock(&heap->pages.lock);
+    lull__delay(heap, LULL__DELAY_METADATA);
     size_t top = heap->pages.top;
     pthread_mutex_unlock(&heap->pages.lock);
     return top * (sizeof(struct lull__block) + sizeof(struct lull__span)) +

@@ -117,11 +117,39 @@ size_t lull__pools_bytes(lull_heap *heap)
     return bytes + ledgers + threads * lull__round_up(touched, LULL__OS_PAGE);
 }
 
+static bool is_of_heap(const lull_heap *heap, const lull_thread *t)
+{
+    const lull_thread *other = heap->threads;
+
+    while (other != NULL && other != t) {
+        other = other->next;
+    }
+    return other != NULL;
+}
+
+/* A thread that was just attaching is not in the child, and was not among the heap's threads yet:
+ * it would never empty a magazine that is retired. */
+static void forget_comers(lull_heap *heap)
+{
+    lull_thread **link = &heap->pool_threads;
+
+    while (*link != NULL) {
+        lull_thread *t = *link;
+        if (is_of_heap(heap, t)) {
+            link = &t->pools_next;
+        } else {
+            *link = t->pools_next;
+            lull__thread_free(t);
+        }
+    }
+}
+
 /* What another thread was destroying may be destroyed or not: it is left. */
 void lull__pools_fork_child(lull_heap *heap)
 {
     pthread_mutex_init(&heap->pools_lock, NULL);
     pthread_mutex_init(&heap->magazines.lock, NULL);
+    forget_comers(heap);
     for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
         struct lull_pool *pool = heap->pools[i];
         if (pool != NULL && pool->index == i) {

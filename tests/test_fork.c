@@ -411,9 +411,30 @@ static void give_lock(void)
 void __real_lull__delay_now(lull_heap *h, enum lull__delay_point point);
 void __wrap_lull__delay_now(lull_heap *h, enum lull__delay_point point);
 
+/* Threads that stand in the library, outside of the heap's: where one stands for the fork, and whether
+ * it has come there. */
+static _Thread_local enum lull__delay_point stands_at = LULL__DELAYS;
+static atomic_uint stands, goes_on;
+
+/* It goes on when the fork is over; or soon after that has begun, as it may wait for the thread. */
+static void stand_for_the_fork(lull_heap *h)
+{
+    atomic_store(&stands, 1);
+    while (atomic_load(&h->stop) != LULL__STOP_GATE && atomic_load(&goes_on) == 0) {
+        sched_yield();
+    }
+    for (int i = 0; i < 1000 && atomic_load(&goes_on) == 0; i++) {
+        usleep(10);
+    }
+}
+
 /* The holder, which a collection by signal held, goes on only when a fork has begun. */
 void __wrap_lull__delay_now(lull_heap *h, enum lull__delay_point point)
 {
+    if (point == stands_at) {
+        stands_at = LULL__DELAYS;
+        stand_for_the_fork(h);
+    }
     if (atomic_load(&holder_late) && point == LULL__DELAY_GO_ON &&
         pthread_equal(pthread_self(), holder)) {
         while (atomic_load(&h->stop) != LULL__STOP_GATE) {
@@ -466,6 +487,81 @@ START_TEST(a_thread_that_was_held_gives_its_locks_back)
 }
 END_TEST
 
+/* ---- beside threads that are not the heap's ---- */
+
+/* What the child does with its heap, which another thread was in, at that point of `run`. */
+static void fork_beside(void *(*run)(void *), void (*live)(lull_thread *t))
+{
+    lull_options options = modest_options(0);
+
+    options.schedule_seed = 1;
+    heap = storm_begin(&options);
+    lull_thread *t = mutator_attach(heap, LULL_STACK_PRECISE);
+    atomic_store(&stands, 0);
+    atomic_store(&goes_on, 0);
+    pthread_t other = mutator_start(run, NULL);
+    mutator_await(&stands, 1);
+    pid_t child = fork_here();
+    if (child == 0) {
+        live(t);
+        _exit(3);
+    }
+    atomic_store(&goes_on, 1);
+    ck_assert_int_eq(lull_blocking_begin(t), LULL_OK);
+    expect_exit(child, 3);
+    mutator_join(other);
+    ck_assert_int_eq(lull_blocking_end(t), LULL_OK);
+    ck_assert_int_eq(lull_detach(t), LULL_OK);
+    ck_assert_int_eq(lull_heap_destroy(heap), LULL_OK);
+}
+
+static void *read_statistics(void *arg)
+{
+    (void)arg;
+    stands_at = LULL__DELAY_METADATA;
+    support_stats(heap);
+    return NULL;
+}
+
+static void take_memory(lull_thread *t)
+{
+    ensure(lull_alloc_leaf(t, 100000) != NULL, "%s", lull_error_message());
+}
+
+START_TEST(from_beside_a_reader_of_statistics)
+{
+    fork_beside(read_statistics, take_memory);
+}
+END_TEST
+
+static void *come_and_go_at_once(void *arg)
+{
+    (void)arg;
+    stands_at = LULL__DELAY_ATTACH;
+    ensure(lull_detach(mutator_attach(heap, LULL_STACK_CONSERVATIVE)) == LULL_OK, "%s",
+           lull_error_message());
+    return NULL;
+}
+
+/* Each time the pool has other magazines: those before are used again, once all threads know. */
+static void change_a_pool(lull_thread *t)
+{
+    lull_pool_options options = {.struct_size = sizeof options, .object_bytes = 64};
+    lull_pool *pool = lull_pool_create(heap, &options);
+
+    for (size_t i = 0; i < 2 * LULL__POOLS_MAX; i++) {
+        lull_pool_put(t, pool, lull_pool_get(t, pool));
+        ensure(lull_pool_resize(pool, i % 2 == 0 ? 128 : 64) == LULL_OK, "%s",
+               lull_error_message());
+    }
+}
+
+START_TEST(from_beside_a_thread_that_attaches)
+{
+    fork_beside(come_and_go_at_once, change_a_pool);
+}
+END_TEST
+
 int main(void)
 {
     if (!forks_stand()) {
@@ -485,5 +581,7 @@ int main(void)
     tcase_add_loop_test(tests, in_any_phase, 0, 4 * STORM_MODES);
     tcase_add_test(tests, a_thread_that_was_held_gives_its_locks_back);
     tcase_add_loop_test(tests, with_signals_held, 0, STORM_MODES);
+    tcase_add_test(tests, from_beside_a_reader_of_statistics);
+    tcase_add_test(tests, from_beside_a_thread_that_attaches);
     return support_run(suite, tests);
 }
