@@ -1,5 +1,6 @@
 /* audited.h -- what the suites of the audit share: places in the program that a report names, the
- * reports of a heap, heaps in each mode whose pools are under audit. Included by one file a program. */
+ * reports of a heap, heaps in each mode whose pools are under audit. Included by one file a
+ * program. */
 #ifndef LULL_TESTS_AUDITED_H
 #define LULL_TESTS_AUDITED_H
 

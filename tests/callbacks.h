@@ -1,5 +1,5 @@
-/* callbacks.h -- every call of the library that a callback may make, by what happens to it there; and
- * what must be as before when all that is refused was tried. */
+/* callbacks.h -- every call of the library that a callback may make, by what happens to it there;
+ * and what must be as before when all that is refused was tried. */
 #ifndef LULL_TESTS_CALLBACKS_H
 #define LULL_TESTS_CALLBACKS_H
 

@@ -1,6 +1,6 @@
-/* concurrent.h -- what the suites of mode concurrent share: a heap that collects beside its threads,
- * a table of roots common to all, objects that know themselves, and actors that do to them, in
- * random order, everything a program may do. Included by one file a program.
+/* concurrent.h -- what the suites of mode concurrent share: a heap that collects beside its
+ * threads, a table of roots common to all, objects that know themselves, and actors that do to
+ * them, in random order, everything a program may do. Included by one file a program.
  *
  * A node's check word tells whether it is whole: one that was swept holds scribbles, one that was
  * handed out again another node's. Wherever an actor meets a node it looks a few children deep. */

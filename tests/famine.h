@@ -1,5 +1,5 @@
-/* famine.h -- a heap whose mark queue gets no chunk, until it is given back what was taken. Included by
- * one file a program, which is linked with -Wl,--wrap=lull__os_map. */
+/* famine.h -- a heap whose mark queue gets no chunk, until it is given back what was taken.
+ * Included by one file a program, which is linked with -Wl,--wrap=lull__os_map. */
 #ifndef LULL_TESTS_FAMINE_H
 #define LULL_TESTS_FAMINE_H
 

@@ -28,8 +28,8 @@ static inline pid_t fork_here(void)
     return child;
 }
 
-/* What a collection leaves, all of it swept. What marking counted may be more: two markers that meet
- * at an object count it twice. */
+/* What a collection leaves, all of it swept. What marking counted may be more: two markers that
+ * meet at an object count it twice. */
 static inline uint64_t live_objects(lull_thread *t)
 {
     lull_heap *of = lull_heap_of(t);
@@ -115,8 +115,8 @@ static inline bool forks_stand(void)
         puts("1..0 # SKIP a child of several threads may start none here");
         return false;
     }
-    /* AddressSanitizer's allocator, other than the C library's, does not wait for its own locks at a
-     * fork: a child may find one taken for ever. */
+    /* AddressSanitizer's allocator, other than the C library's, does not wait for its own locks at
+     * a fork: a child may find one taken for ever. */
     if (SUPPORT_SANITIZED) {
         puts("1..0 # SKIP a sanitizer's own locks do not stand forks beside threads");
         return false;

@@ -1,7 +1,7 @@
 /* steps.h -- a concurrent cycle led step by step: a thread with a precise stack is never signalled,
  * so a test that polls when it pleases leads the cycle from handshake to handshake. A second such
- * thread, the gate, keeps the cycle in a handshake that the first has taken part in. Included by one
- * file a program, which is linked as scarce.h says. */
+ * thread, the gate, keeps the cycle in a handshake that the first has taken part in. Included by
+ * one file a program, which is linked as scarce.h says. */
 #ifndef LULL_TESTS_STEPS_H
 #define LULL_TESTS_STEPS_H
 
@@ -93,7 +93,8 @@ static inline void close_gate(void)
 
 static uint64_t cycles_before;
 
-/* The collector counts a cycle before it is done with it; what is asked for in between is forgotten. */
+/* The collector counts a cycle before it is done with it; what is asked for in between is
+ * forgotten. */
 static inline void ask_for_cycle(void)
 {
     while (atomic_load(&heap->collector.wanted)) {

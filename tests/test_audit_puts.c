@@ -317,8 +317,8 @@ END_TEST
 
 /* ---- what lies idle ---- */
 
-/* Of every layout: what is got is what was put, to the byte; meanwhile it is poison, but for what the
- * collector reads, which stays alive. */
+/* Of every layout: what is got is what was put, to the byte; meanwhile it is poison, but for what
+ * the collector reads, which stays alive. */
 START_TEST(what_is_got_is_what_was_put)
 {
     begin(_i);

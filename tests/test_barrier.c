@@ -1,5 +1,5 @@
-/* test_barrier.c -- lull_exchange, lull_compare_exchange and lull_move while a cycle marks; roots that
- * are stored to without a barrier; threads that come late. */
+/* test_barrier.c -- lull_exchange, lull_compare_exchange and lull_move while a cycle marks; roots
+ * that are stored to without a barrier; threads that come late. */
 #include "concurrent.h"
 
 static lull_thread *t;
@@ -43,7 +43,7 @@ static void begin_rounds(size_t rounds, size_t cycles)
     size_t less = SUPPORT_SANITIZED ? 5 : 1;
 
     if (world.heap->options.mode == LULL_MODE_INCREMENTAL) {
-        cycles /= 5; /* the collecting thread waits for threads that allocate, which these rarely do */
+        cycles /= 5; /* the collecting thread waits for threads that allocate; these rarely do */
     }
     table.rounds = support_rounds(rounds / less);
     table.cycles = support_rounds(cycles / less);
@@ -487,7 +487,8 @@ static void *run_idle(void *arg)
 START_TEST(only_unbarriered_roots_stop_a_thread)
 {
     static void *range[4];
-    lull_options options = shuffle_options(_i < 2 ? LULL_MODE_CONCURRENT : LULL_MODE_INCREMENTAL, 0);
+    lull_mode mode = _i < 2 ? LULL_MODE_CONCURRENT : LULL_MODE_INCREMENTAL;
+    lull_options options = shuffle_options(mode, 0);
     lull_stack_kind kind = _i % 2 == 0 ? LULL_STACK_PRECISE : LULL_STACK_CONSERVATIVE;
     pthread_t idle;
 

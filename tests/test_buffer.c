@@ -68,7 +68,8 @@ START_TEST(the_options_are_kept)
 }
 END_TEST
 
-/* Each bucket in use is a pool of the heap, and what was grown into, until the pool is destroyed. */
+/* Each bucket in use is a pool of the heap, and what was grown into, until the pool is
+ * destroyed. */
 START_TEST(buckets_are_pools_of_the_heap)
 {
     lull_buffer_put(t, pool, get(0));
@@ -367,7 +368,8 @@ START_TEST(it_appends_to_itself)
 }
 END_TEST
 
-/* What one buffer grew into serves the next that grows; each goes home with what it was made with. */
+/* What one buffer grew into serves the next that grows; each goes home with what it was made
+ * with. */
 START_TEST(growth_is_used_again)
 {
     lull_buffer *b = get(64), *other = get(64);
@@ -399,7 +401,8 @@ START_TEST(growth_is_used_again)
 }
 END_TEST
 
-/* Steady traffic that grows its buffers allocates nothing, though all are taken at the same size. */
+/* Steady traffic that grows its buffers allocates nothing, though all are taken at the same
+ * size. */
 START_TEST(steady_growth_allocates_nothing)
 {
     static const size_t sizes[] = {50, 700, 3000, 50, 50, 700};
@@ -655,8 +658,8 @@ static void trace_gate(lull_tracer *tracer, const void *object, size_t size, voi
     lull_trace(tracer, *(void *const *)object);
 }
 
-/* A buffer that is made while the collector marks, which no marker will look at, grows: into storage
- * from before the cycle, to which only another buffer led that no marker has seen. */
+/* A buffer that is made while the collector marks, which no marker will look at, grows: into
+ * storage from before the cycle, to which only another buffer led that no marker has seen. */
 START_TEST(growth_in_the_middle_of_a_cycle)
 {
     lull_options options = support_options();

@@ -1,4 +1,5 @@
-/* test_cache.c -- a thread's allocation caches: no slot twice, memory zero, counts as they should be.
+/* test_cache.c -- a thread's allocation caches: no slot twice, memory zero, counts as they should
+ * be.
  *
  * The model is a list of what was allocated and is held, with a copy of what was written to it;
  * spans get fragmented by letting any part of it go before a cycle. */
@@ -278,8 +279,8 @@ static bool in_order(const char *object, const char *last, size_t bytes)
     return last == NULL || object == last + bytes;
 }
 
-/* What objects of one class cover, allocated one after the other, is touched page by page, each page
- * told of, and no other; the program that writes to them meets no fault of its own. */
+/* What objects of one class cover, allocated one after the other, is touched page by page, each
+ * page told of, and no other; the program that writes to them meets no fault of its own. */
 START_TEST(each_fresh_page_is_touched_and_told_of_once)
 {
     for (unsigned c = 0; c < LULL__CLASSES; c += 3) {

@@ -1,5 +1,6 @@
-/* test_collector.c -- who waits for the collector: threads whose turn it is, its own rest, threads near
- * the memory limit, allocations whose memory others take. As in test_window.c all is led by hand. */
+/* test_collector.c -- who waits for the collector: threads whose turn it is, its own rest, threads
+ * near the memory limit, allocations whose memory others take. As in test_window.c all is led by
+ * hand. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -117,7 +118,8 @@ static void allocate_mib(unsigned mib)
     }
 }
 
-/* With the limit threads wait, though not for ever; they do not mark. Without it they do not wait. */
+/* With the limit threads wait, though not for ever; they do not mark. Without it they do not
+ * wait. */
 START_TEST(threads_wait_near_the_limit_while_a_cycle_marks)
 {
     uint64_t waits, assists;

@@ -1,5 +1,5 @@
-/* test_compose.c -- things made of pooled parts, and scopes: what was taken is given back, each part
- * to its pool, once, however the block is left. */
+/* test_compose.c -- things made of pooled parts, and scopes: what was taken is given back, each
+ * part to its pool, once, however the block is left. */
 #include <string.h>
 
 #include "heap.h"

@@ -69,8 +69,8 @@ START_TEST(what_is_stored_between_the_first_handshakes_lives)
 }
 END_TEST
 
-/* A handle, a registered root, an ephemeron: given, when they were scanned already, what only a thread
- * held, which lets go of it before its part in the round. */
+/* A handle, a registered root, an ephemeron: given, when they were scanned already, what only a
+ * thread held, which lets go of it before its part in the round. */
 START_TEST(what_is_given_away_late_lives)
 {
     LULL_FRAME(t, frame, 1);
@@ -178,8 +178,8 @@ bool __wrap_lull__os_commit(void *start, size_t bytes)
     return __real_lull__os_commit(start, bytes);
 }
 
-/* A white object where the range grew after marking was prepared. Memory that is stored into without
- * the barrier alone holds it: nobody shades it on its way. */
+/* A white object where the range grew after marking was prepared. Memory that is stored into
+ * without the barrier alone holds it: nobody shades it on its way. */
 START_TEST(what_came_where_the_range_grew_lives)
 {
     static void *place[1];
@@ -207,7 +207,8 @@ struct ledger {
     void *page[2];
 };
 
-/* What only the table held ends up, plainly stored, in a new object or in a root that was scanned. */
+/* What only the table held ends up, plainly stored, in a new object or in a root that was
+ * scanned. */
 static void store_plainly(bool in_root)
 {
     const lull_type *type = LULL_RECORD(heap, struct ledger, page[0], page[1]);
@@ -322,8 +323,9 @@ static uint64_t stalls(void)
     return support_stats(heap).pause_kind[LULL_PAUSE_STALL].count;
 }
 
-/* There is nothing to mark but what the collector has. Until the heap is at its goal the thread goes
- * on; from there on it leaves its processor to the collector now and then, and that is told of. */
+/* There is nothing to mark but what the collector has. Until the heap is at its goal the thread
+ * goes on; from there on it leaves its processor to the collector now and then, and that is told
+ * of. */
 START_TEST(past_the_goal_who_cannot_help_stalls)
 {
     const size_t bytes = 8000;

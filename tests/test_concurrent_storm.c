@@ -112,8 +112,8 @@ START_TEST(nor_where_signals_come)
 }
 END_TEST
 
-/* Forks beside the actors: the child collects what it got, where it may start a collector, and looks
- * at it. */
+/* Forks beside the actors: the child collects what it got, where it may start a collector, and
+ * looks at it. */
 static void *fork_on(void *arg)
 {
     size_t forks = *(size_t *)arg;

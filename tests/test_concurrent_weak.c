@@ -1,5 +1,5 @@
-/* test_concurrent_weak.c -- weak references, ephemerons and finalizers in the middle of a concurrent
- * cycle, step by step. */
+/* test_concurrent_weak.c -- weak references, ephemerons and finalizers in the middle of a
+ * concurrent cycle, step by step. */
 #include "steps.h"
 
 /* ---- weak things while marking ---- */

@@ -364,8 +364,8 @@ static void *poll_without_signals(void *arg)
     return NULL;
 }
 
-/* The forking thread holds all signals, and so does one that it waits for; another is found by signal
- * alone. */
+/* The forking thread holds all signals, and so does one that it waits for; another is found by
+ * signal alone. */
 START_TEST(with_signals_held)
 {
     lull_options options = modest_options(_i);
@@ -411,8 +411,8 @@ static void give_lock(void)
 void __real_lull__delay_now(lull_heap *h, enum lull__delay_point point);
 void __wrap_lull__delay_now(lull_heap *h, enum lull__delay_point point);
 
-/* Threads that stand in the library, outside of the heap's: where one stands for the fork, and whether
- * it has come there. */
+/* Threads that stand in the library, outside of the heap's: where one stands for the fork, and
+ * whether it has come there. */
 static _Thread_local enum lull__delay_point stands_at = LULL__DELAYS;
 static atomic_uint stands, goes_on;
 

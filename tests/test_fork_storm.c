@@ -1,5 +1,6 @@
-/* test_fork_storm.c -- forks beside threads that do what threads do, one kind of call over and over or
- * all of them, in one heap or several. A deadlock shows as a test that is ended by its timeout. */
+/* test_fork_storm.c -- forks beside threads that do what threads do, one kind of call over and over
+ * or all of them, in one heap or several. A deadlock shows as a test that is ended by its
+ * timeout. */
 #define _GNU_SOURCE
 
 #include "forks.h"

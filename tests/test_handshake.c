@@ -38,7 +38,8 @@ static lull_heap *make_heap(const lull_options *options)
 }
 
 /* Sends stop signals without end, so that threads are held wherever they are when a collection
- * wants them, not only where they tarry for a millisecond. The signal is one that does not queue. */
+ * wants them, not only where they tarry for a millisecond. The signal is one that does not
+ * queue. */
 #define PESTERING SIGURG
 static pthread_t pestered[16];
 static unsigned pestered_count;

@@ -1,5 +1,5 @@
-/* test_heap.c -- heaps: made and refused, two at once, their ends, knobs turned while they are used,
- * what a full one does.
+/* test_heap.c -- heaps: made and refused, two at once, their ends, knobs turned while they are
+ * used, what a full one does.
  *
  * All that the library maps is counted here: what fails and what is destroyed leaves none of it. */
 #include <dirent.h>
@@ -476,8 +476,8 @@ START_TEST(a_percentage_out_of_range_changes_nothing)
 }
 END_TEST
 
-/* It is soft: what is live may be beyond it, and what is allocated then is not a collection for each
- * few objects. */
+/* It is soft: what is live may be beyond it, and what is allocated then is not a collection for
+ * each few objects. */
 START_TEST(the_memory_limit_changes_at_run_time)
 {
     check_no_cycle();

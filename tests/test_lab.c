@@ -458,8 +458,8 @@ START_TEST(the_utilisation_is_that_of_the_worst_window)
 }
 END_TEST
 
-/* Whatever the collector's phases, overlapping or not, on one processor or several: no more than all
- * is lost, nothing twice in a pause, and a thread without pauses loses too. */
+/* Whatever the collector's phases, overlapping or not, on one processor or several: no more than
+ * all is lost, nothing twice in a pause, and a thread without pauses loses too. */
 START_TEST(what_a_collector_takes_counts_between_pauses)
 {
     lab_random random = {13};
@@ -479,8 +479,9 @@ START_TEST(what_a_collector_takes_counts_between_pauses)
         kept = lab_mmu_blend(tidy.pause, kept, d.taken, d.taken_count, d.shared_by, &all);
         ck_assert_uint_ne(kept, SIZE_MAX);
         for (uint64_t window = 1; window <= 301; window += 1 + window / 4) {
-            ensure(lab_mmu_least(all, kept, 0, 300, window) == least_by_counting(&d, 0, 300, window),
-                   "of %llu", (unsigned long long)window);
+            int64_t least = lab_mmu_least(all, kept, 0, 300, window);
+            ensure(least == least_by_counting(&d, 0, 300, window), "of %llu",
+                   (unsigned long long)window);
         }
         free(all);
     }

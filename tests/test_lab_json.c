@@ -413,8 +413,8 @@ START_TEST(claims_have_their_verdicts)
                                           {"gone", BOOLEAN},
                                           {"verdict", TEXT}};
     int status;
-    json_t *document = lab("claims --scale 1 --runs 2 --rate 1000000 --backend lull,malloc --json -",
-                           &status);
+    json_t *document =
+        lab("claims --scale 1 --runs 2 --rate 1000000 --backend lull,malloc --json -", &status);
     json_t *list = json_object_get(document, "claims"), *one, *run;
     size_t index, watched = 0;
 

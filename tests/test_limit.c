@@ -1,8 +1,8 @@
 /* test_limit.c -- the memory limit is held, in every mode, by small objects and by large ones.
  *
- * How long a thread waits for the collector is a matter of time, which no test can rest on. So threads
- * of the program have clocks of their own here: one that stands has them wait for as long as it takes,
- * and then how large the heap becomes is a matter of bytes alone. */
+ * How long a thread waits for the collector is a matter of time, which no test can rest on. So
+ * threads of the program have clocks of their own here: one that stands has them wait for as long
+ * as it takes, and then how large the heap becomes is a matter of bytes alone. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -53,8 +53,8 @@ static struct load {
     _Atomic size_t most_bytes;    /* of the heap */
 } load;
 
-/* Where threads mark, an assist ends by the clock; where they collect, a rest. Then a wait lasts for a
- * thousand looks, however long those take. */
+/* Where threads mark, an assist ends by the clock; where they collect, a rest. Then a wait lasts
+ * for a thousand looks, however long those take. */
 static uint64_t tick_of(lull_mode mode)
 {
     switch (mode) {
@@ -144,8 +144,9 @@ static void run(lull_mode mode, size_t threads, size_t object_bytes, size_t byte
     tear_down();
 }
 
-/* The goal leaves the mebibyte that a cycle may allocate in any case. Beyond it are what threads take at
- * once, and where threads mark what they take when a wait ended by its looks: a quarter is ample. */
+/* The goal leaves the mebibyte that a cycle may allocate in any case. Beyond it are what threads
+ * take at once, and where threads mark what they take when a wait ended by its looks: a quarter is
+ * ample. */
 START_TEST(small_objects_stay_within_the_limit)
 {
     size_t threads = _i % 2 ? THREADS_MOST : 1;
@@ -156,8 +157,8 @@ START_TEST(small_objects_stay_within_the_limit)
 }
 END_TEST
 
-/* Threads hold one each beside LIVE. A cycle lets two be taken: one that its marking covers, and one
- * more when it is over; what came while it marked counts until the next has ended. */
+/* Threads hold one each beside LIVE. A cycle lets two be taken: one that its marking covers, and
+ * one more when it is over; what came while it marked counts until the next has ended. */
 START_TEST(large_objects_stay_within_the_limit)
 {
     size_t threads = _i % 2 ? THREADS_MOST : 1;

@@ -1,5 +1,5 @@
-/* test_limiter.c -- the memory limit, the collector's part of the machine, and threads that wait: by
- * example, against naive arithmetic, and by simulation. */
+/* test_limiter.c -- the memory limit, the collector's part of the machine, and threads that wait:
+ * by example, against naive arithmetic, and by simulation. */
 #include "paced.h"
 
 /* ---- the limit by example ---- */

@@ -667,8 +667,8 @@ static const struct test tests[] = {
     {"ending: MARKING is stored", ENDING, {1, 0, 0},
      {{CAS(1, X, 1, 2, ACQ_REL)}, {LD(2, X, ACQ), ST_IF(2, 1, X, 3, REL)}}, both_one, ALL},
 
-    /* X: a blocked thread's state, 1: blocked, 2: a thief has it, 3: blocked again, 4: the collector
-     * or the thread itself has it; Z: what is left in its magazine */
+    /* X: a blocked thread's state, 1: blocked, 2: a thief has it, 3: blocked again, 4: the
+     * collector or the thread itself has it; Z: what is left in its magazine */
     {"steal", STEAL, {1, 0, 0},
      {{CAS(1, X, 1, 2, ACQ_REL), ST_IF(1, 1, Z, 1, RLX), ST_IF(1, 1, X, 3, SC)},
       {CAS(2, X, 3, 4, ACQ_REL), LD_IF(2, 1, 3, Z, RLX)}}, stolen_unseen, NONE},
@@ -691,7 +691,8 @@ static const struct test tests[] = {
     MESSAGE("zero", ZERO),
     /* X: a pool; Y: the offset of its magazines */
     MESSAGE("offset", OFFSET),
-    /* X: a magazine that is retired, 1: emptied; Y: the number up to which its thread has seen it */
+    /* X: a magazine that is retired, 1: emptied; Y: the number up to which its thread has seen
+     * it */
     MESSAGE("seen", SEEN),
 
     /* X: a span's place; Y: heap->unswept, which two sweepers count down */

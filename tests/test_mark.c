@@ -275,8 +275,8 @@ START_TEST(wide_objects_are_marked)
 }
 END_TEST
 
-/* Objects that fill what is left of a chunk of the stack with their last pointer, more or less: what
- * lies below is not forgotten. */
+/* Objects that fill what is left of a chunk of the stack with their last pointer, more or less:
+ * what lies below is not forgotten. */
 START_TEST(chunks_may_be_filled_exactly)
 {
     set_up(1);

@@ -1,5 +1,5 @@
-/* test_model.c -- several heaps at once, each driven at random over the whole interface: graphs with
- * all that lull/weak.h has (model.h), pools, knobs, memory given back, statistics. */
+/* test_model.c -- several heaps at once, each driven at random over the whole interface: graphs
+ * with all that lull/weak.h has (model.h), pools, knobs, memory given back, statistics. */
 #include <pthread.h>
 #include <string.h>
 

@@ -184,8 +184,8 @@ static bool stretch_fits(size_t blocks)
     return false;
 }
 
-/* What a take of `blocks` should find, as the model has it: dirty, then clean and dirty, then clean,
- * then what was never used. */
+/* What a take of `blocks` should find, as the model has it: dirty, then clean and dirty, then
+ * clean, then what was never used. */
 static uint8_t expected_kind(size_t blocks)
 {
     if (shortest_fit(DIRTY, blocks) != 0) {

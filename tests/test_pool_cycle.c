@@ -1,9 +1,9 @@
 /* test_pool_cycle.c -- what moves between threads and depots in the middle of a concurrent cycle.
  *
  * Each test moves an object that marking has not reached and that nobody else holds. What moves to
- * the depot lives through the cycle only if the move shades it; what is stolen is found with its new
- * owner, since nobody steals in the middle of a handshake. The threads' stacks are precise, so that
- * the tests' own pointers keep nothing. */
+ * the depot lives through the cycle only if the move shades it; what is stolen is found with its
+ * new owner, since nobody steals in the middle of a handshake. The threads' stacks are precise, so
+ * that the tests' own pointers keep nothing. */
 #include "delay.h"
 #include "pool.h"
 
@@ -217,8 +217,8 @@ START_TEST(what_a_thread_that_leaves_gives_back_is_shaded)
 }
 END_TEST
 
-/* Takes many objects, white and nobody's, to where the round is asked for: shared roots are scanned,
- * and the markers have nothing left. */
+/* Takes many objects, white and nobody's, to where the round is asked for: shared roots are
+ * scanned, and the markers have nothing left. */
 static struct thing *const *take_items(void)
 {
     struct thing **item = lull_alloc_any(t, ITEMS * sizeof *item);

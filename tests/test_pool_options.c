@@ -540,8 +540,8 @@ static void *use_resized(void *arg)
     return NULL;
 }
 
-/* The recipe of a pool whose size is a variable that `make` reads gives an old, smaller object to who
- * knows of the new size. Here sizes only grow, so that any such object is seen. */
+/* The recipe of a pool whose size is a variable that `make` reads gives an old, smaller object to
+ * who knows of the new size. Here sizes only grow, so that any such object is seen. */
 static void grow_beside_threads(bool outside)
 {
     lull_pool_options options = {.struct_size = sizeof options, .object_bytes = 64};

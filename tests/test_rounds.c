@@ -1,5 +1,5 @@
-/* test_rounds.c -- races at the end of marking, led by hand (windows.h): rounds have an end, and none
- * is the last one too early; what is blackened for want of memory to note it; roots without a
+/* test_rounds.c -- races at the end of marking, led by hand (windows.h): rounds have an end, and
+ * none is the last one too early; what is blackened for want of memory to note it; roots without a
  * barrier. */
 #include "barrier.h"
 #include "handshake.h"
@@ -217,9 +217,9 @@ static struct thing *hold_behind_gate(lull_thread *thread)
     return holder;
 }
 
-/* The collector finds the key of an ephemeron white, and then the thread blackens it. To note in its
- * state that an ephemeron waits for it would make it white again, though it is stored where all is
- * marked and scanned again. */
+/* The collector finds the key of an ephemeron white, and then the thread blackens it. To note in
+ * its state that an ephemeron waits for it would make it white again, though it is stored where all
+ * is marked and scanned again. */
 START_TEST(a_key_that_was_blackened_stays_so)
 {
     struct thing *holder = hold_behind_gate(t), *key = make(1), *value = make(2);

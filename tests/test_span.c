@@ -334,7 +334,8 @@ static void await_answers(void)
     }
 }
 
-/* Between two cycles a block is given away once: the issue never comes round while somebody asks. */
+/* Between two cycles a block is given away once: the issue never comes round while somebody
+ * asks. */
 static void *run_changes(void *arg)
 {
     (void)arg;

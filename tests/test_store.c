@@ -1,5 +1,5 @@
-/* test_store.c -- lull_exchange, lull_compare_exchange and lull_move by one thread, against plain C, in
- * every mode. */
+/* test_store.c -- lull_exchange, lull_compare_exchange and lull_move by one thread, against plain
+ * C, in every mode. */
 #include "concurrent.h"
 
 #define WORDS 4200

@@ -1,4 +1,5 @@
-/* test_sweep.c -- sweeping against a naive loop; the way of spans through the lists of their cell. */
+/* test_sweep.c -- sweeping against a naive loop; the way of spans through the lists of their
+ * cell. */
 #include "central.h"
 #include "heap.h"
 #include "random.h"
@@ -217,7 +218,7 @@ int main(void)
 {
     TCase *tests = tcase_create("sweeping");
 
-    setenv("LULL_TEST_MODE", "stop", 1); /* beside a cycle threads keep spans, which stand in no list */
+    setenv("LULL_TEST_MODE", "stop", 1); /* beside a cycle threads keep spans that are in no list */
     tcase_set_timeout(tests, 30);
     tcase_add_loop_test(tests, sweeping_is_as_a_naive_loop, 0, 2);
     tcase_add_loop_test(tests, sweeping_large_objects, 0, 2);

@@ -1,5 +1,5 @@
-/* test_thread_end.c -- threads that end attached: they are detached, with all that they held; and the
- * memory of threads that are gone. */
+/* test_thread_end.c -- threads that end attached: they are detached, with all that they held; and
+ * the memory of threads that are gone. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* test_verify.c -- the verifier finds what a marker missed, and tables that disagree; in a sound heap
- * it finds nothing (test_graph.c runs under it). */
+/* test_verify.c -- the verifier finds what a marker missed, and tables that disagree; in a sound
+ * heap it finds nothing (test_graph.c runs under it). */
 #include "heap.h"
 #include "verify.h"
 

@@ -63,7 +63,7 @@ START_TEST(a_new_object_in_the_slot_is_another)
 {
     void *old = make(3);
 
-    heap->options.mode = LULL_MODE_STOP; /* beside a cycle a thread keeps the span it allocates from */
+    heap->options.mode = LULL_MODE_STOP; /* else a thread keeps the span it allocates from */
     root[1] = lull_weak_new(t, old);
     collect();
     for (unsigned i = 0; i < 100000 && root[0] != old; i++) {

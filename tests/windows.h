@@ -1,6 +1,6 @@
 /* windows.h -- what the suites share in which a thread stands between two instructions, at a delay
- * point (delay.h), until others have done what they may. All of it is led by hand; nothing depends on
- * time. Included by one file a program. */
+ * point (delay.h), until others have done what they may. All of it is led by hand; nothing depends
+ * on time. Included by one file a program. */
 #ifndef LULL_TESTS_WINDOWS_H
 #define LULL_TESTS_WINDOWS_H
 
