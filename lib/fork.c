@@ -8,7 +8,9 @@
  *
  * The forking thread may be attached to several heaps and is blocked in all of them meanwhile.
  * All heaps are without cycles before the first gate closes, and all gates are closed before any
- * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another.
+ * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another. No lock
+ * is taken before all threads are out of all heaps: one that is still in a heap may ask another for
+ * its statistics, and would wait for that one's locks.
  *
  * The argument; p. is a property of the model, tests/model/fork.pml, and capitals are steps that it
  * has left out.
@@ -66,9 +68,8 @@ static void end_cycles(lull_heap *heap)
 
 /* The locks that threads may have who are not attached, or are blocked. Nothing waits under
  * them. */
-static void come_to_rest(lull_heap *heap)
+static void take_locks(lull_heap *heap)
 {
-    lull__gate_wait(heap);
     pthread_mutex_lock(&heap->roots_lock);
     pthread_mutex_lock(&heap->types_lock);
     pthread_mutex_lock(&heap->finalizers.lock);
@@ -97,7 +98,10 @@ static void before(void)
         lull__gate_all(heap);
     }
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
-        come_to_rest(heap);
+        lull__gate_wait(heap);
+    }
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        take_locks(heap);
     }
 }
 

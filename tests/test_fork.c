@@ -534,6 +534,30 @@ START_TEST(from_beside_a_reader_of_statistics)
 }
 END_TEST
 
+static lull_heap *other_heap; /* older than `heap`: a fork comes to it later */
+
+/* Before it comes to a safepoint: whoever forks may have the locks of the heap that is asked. */
+static void *ask_another_heap(void *arg)
+{
+    lull_thread *t = mutator_attach(other_heap, LULL_STACK_PRECISE);
+
+    (void)arg;
+    stand_for_the_fork(heap);
+    support_stats(heap);
+    ensure(lull_detach(t) == LULL_OK, "%s", lull_error_message());
+    return NULL;
+}
+
+START_TEST(from_beside_a_thread_of_another_heap)
+{
+    lull_options options = modest_options(0);
+
+    other_heap = support_heap(&options);
+    fork_beside(ask_another_heap, take_memory);
+    ck_assert_int_eq(lull_heap_destroy(other_heap), LULL_OK);
+}
+END_TEST
+
 static void *come_and_go_at_once(void *arg)
 {
     (void)arg;
@@ -582,6 +606,7 @@ int main(void)
     tcase_add_test(tests, a_thread_that_was_held_gives_its_locks_back);
     tcase_add_loop_test(tests, with_signals_held, 0, STORM_MODES);
     tcase_add_test(tests, from_beside_a_reader_of_statistics);
+    tcase_add_test(tests, from_beside_a_thread_of_another_heap);
     tcase_add_test(tests, from_beside_a_thread_that_attaches);
     return support_run(suite, tests);
 }
