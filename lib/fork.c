@@ -8,9 +8,7 @@
  *
  * The forking thread may be attached to several heaps and is blocked in all of them meanwhile.
  * All heaps are without cycles before the first gate closes, and all gates are closed before any
- * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another. No lock
- * is taken before all threads are out of all heaps: one that is still in a heap may ask another for
- * its statistics, and would wait for that one's locks.
+ * is waited for: so nobody is held in one heap by a cycle that waits for a gate of another.
  *
  * The argument; p. is a property of the model, tests/model/fork.pml, and capitals are steps that it
  * has left out.
@@ -20,6 +18,10 @@
  *   said that it is outside; who goes on meanwhile looks at the gate again before it touches
  *   anything (.inv.stop). So the child finds no phase begun, no lock held, and nothing in pieces.
  *   (p.fork, p.end; WITHOUT_CYCLE_END, WITHOUT_WAIT, WITHOUT_SECOND_LOOK, WITHOUT_BLOCK)
+ * .arg.locks  A thread that is blocked, or is attached to no heap, passes no gate, and may have a
+ *   lock: the forking thread takes those locks itself. Not before all are out of all heaps: one
+ *   that is still in a heap may want a lock of it, or of another that it asks for statistics, and
+ *   would be waited for. (p.fork, p.end; WITHOUT_LOCKS, LOCKS_FIRST)
  * .arg.child  What waited for the fork in the parent, for turn_lock, for a cycle that was asked
  *   for, or to be asked for its part, is not in the child, and must not be waited for there; nor
  *   is a thread that was about to be one of the heap's (pool_thread.c, forget_comers).
@@ -66,8 +68,7 @@ static void end_cycles(lull_heap *heap)
     lull__worker_pause(heap);
 }
 
-/* The locks that threads may have who are not attached, or are blocked. Nothing waits under
- * them. */
+/* .arg.locks. Nothing waits under them. */
 static void take_locks(lull_heap *heap)
 {
     pthread_mutex_lock(&heap->roots_lock);

@@ -17,13 +17,15 @@
  *   refuted  WITHOUT_WAIT         .arg.fork    p.fork nor for threads to be out of the library
  *   refuted  WITHOUT_SECOND_LOOK  .arg.fork    p.fork who goes on does not look at the gate again
  *   refuted  WITHOUT_BLOCK        .arg.fork    p.end  who forks is not blocked while it waits
+ *   refuted  WITHOUT_LOCKS        .arg.locks   p.fork it takes no locks
+ *   refuted  LOCKS_FIRST          .arg.locks   p.end  it takes them before all are out of the library
  *   refuted  WITHOUT_TURN         .arg.child   p.end  the child keeps turn_lock as it is
  *   refuted  WITHOUT_WANTED       .arg.child   p.end  it believes that a cycle was asked for
  *   refuted  WITHOUT_LOST_THREADS .arg.child   p.end  it waits for parts of threads that it lost
  *
  * How a state is less than the library's: a cycle is two handshakes and a phase between them; the
  * locks of the library are one; a signal to a thread that is nowhere in the library is its next step;
- * there is one heap. Memory is sequentially consistent; for the gate see tests/test_litmus.c, "stop". */
+ * there is one heap, but where the thread asks another one, only that one's lock matters. Memory is sequentially consistent; for the gate see tests/test_litmus.c, "stop". */
 
 hidden byte p_fork; /* a name for the report, always 0 */
 #define PROPERTY(name, condition) assert(name || (condition))
@@ -36,7 +38,10 @@ hidden byte p_fork; /* a name for the report, always 0 */
 
 byte state[2];     /* 0 is who forks */
 bit in_library;    /* of the other thread */
-bit lock;          /* of the library, held by the other thread */
+byte lock;         /* of the library: who has it */
+#define FREE 0
+#define OTHERS 1
+#define FORKERS 2
 bit going_on;      /* of the other thread: it says RUNNING, and does nothing else yet */
 bit gate;          /* heap->stop */
 bit forking;       /* all is at rest */
@@ -111,6 +116,13 @@ inline go_on()
     od
 }
 
+inline take_lock()
+{
+    skip; /* from here on it wants it */
+    atomic { lock == FREE -> lock = OTHERS; PROPERTY(p_fork, !forking) };
+    lock = FREE
+}
+
 proctype other()
 {
     byte number;
@@ -121,8 +133,7 @@ proctype other()
         /* the library: lull__enter, a lock, lull__leave */
         :: atomic { state[1] == RUNNING -> in_library = 1 };
            if
-           :: atomic { lock = 1; PROPERTY(p_fork, !forking) };
-              lock = 0
+           :: take_lock()
            :: skip
            fi;
            if
@@ -141,6 +152,7 @@ proctype other()
            if
            :: atomic { begun < MOST -> ask(1); number = asked };
               ended >= number
+           :: take_lock() /* who is blocked may read statistics; no gate stops it */
            :: skip
            fi;
            go_on()
@@ -155,7 +167,6 @@ inline make_child()
 {
     atomic {
         child = 1;
-        lock = 0;
         missing[1] = 0;
         in_library = 0;
 #ifndef WITHOUT_LOST_THREADS
@@ -190,19 +201,33 @@ proctype forker()
     atomic { !cycle_lock -> cycle_lock = 1; turn_lock = 0 };
 #endif
     gate = 1;
+#ifdef LOCKS_FIRST
+    atomic { lock == FREE -> lock = FORKERS };
+#endif
 #ifndef WITHOUT_WAIT
     state[1] != RUNNING;
 #endif
+#if !defined(LOCKS_FIRST) && !defined(WITHOUT_LOCKS)
+    atomic { lock == FREE -> lock = FORKERS };
+#endif
     atomic {
         forking = 1;
-        PROPERTY(p_fork, !cycle_runs && !lock && !in_library && (state[1] != RUNNING || going_on))
+        PROPERTY(p_fork, !cycle_runs && lock != OTHERS && !in_library &&
+                         (state[1] != RUNNING || going_on))
     };
     if
     :: make_child()
     :: skip
     fi;
-    /* lull__release_all */
-    atomic { forking = 0; gate = 0; state[1] = (state[1] == OUTSIDE -> RUNNING : state[1]) };
+    /* open_gate */
+    atomic {
+        forking = 0;
+        if
+        :: lock == FORKERS -> lock = FREE
+        :: else
+        fi
+    };
+    atomic { gate = 0; state[1] = (state[1] == OUTSIDE -> RUNNING : state[1]) };
 #ifndef WITHOUT_CYCLE_END
     cycle_lock = 0;
 #endif
@@ -211,7 +236,8 @@ proctype forker()
        run collector(1);
        /* a thread that does not wait asks, unless it was asked; then the heap grows until it is */
        atomic { before = begun; ask(0) };
-       ended > before
+       ended > before;
+       lock == FREE
     :: else
     fi;
     atomic {
