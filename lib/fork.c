@@ -71,6 +71,7 @@ static void end_cycles(lull_heap *heap)
 /* .arg.locks. Nothing waits under them. */
 static void take_locks(lull_heap *heap)
 {
+    pthread_mutex_lock(&heap->pools_lock); /* of whoever changes a pool, who may want the others */
     pthread_mutex_lock(&heap->roots_lock);
     pthread_mutex_lock(&heap->types_lock);
     pthread_mutex_lock(&heap->finalizers.lock);
@@ -134,6 +135,9 @@ static void after_in_parent(void)
 {
     if (leaves_heaps()) {
         return;
+    }
+    for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        pthread_mutex_unlock(&heap->pools_lock); /* which the child makes anew */
     }
     go_on();
     lull__registry_unlock();

@@ -11,6 +11,7 @@
 #include "delay.h"
 #include "heap.h"
 
+#include "mutators.h"
 #include "points.h"
 
 static void set_up_concurrent(void)
@@ -191,6 +192,74 @@ START_TEST(an_allocation_tries_three_cycles)
 }
 END_TEST
 
+/* ---- locks of a heap, had by a thread of another ---- */
+
+static lull_heap *other; /* it stops its threads; `heap` has a pool */
+static lull_pool *its_pool;
+static atomic_size_t found_free, found_taken;
+
+static void look_at_the_lock(lull_tracer *tracer, const void *object, size_t size, void *arg)
+{
+    (void)tracer, (void)object, (void)size, (void)arg;
+    if (pthread_mutex_trylock(&heap->pools_lock) == 0) {
+        pthread_mutex_unlock(&heap->pools_lock);
+        atomic_fetch_add(&found_free, 1);
+    } else {
+        atomic_fetch_add(&found_taken, 1);
+    }
+}
+
+/* With the lock, until a stop has begun, and for a while in which it would be held by signal. */
+static void linger(void)
+{
+    at_point[LULL__DELAY_POOL_SWITCH] = NULL;
+    reach(1);
+    while (atomic_load(&other->stop) != LULL__STOP_HOLD) {
+        sched_yield();
+    }
+    for (int i = 0; i < 1000; i++) {
+        usleep(10);
+    }
+}
+
+static void *change_its_pool(void *arg)
+{
+    lull_thread *own = mutator_attach(other, LULL_STACK_CONSERVATIVE);
+
+    (void)arg;
+    at_point[LULL__DELAY_POOL_SWITCH] = linger;
+    ensure(lull_pool_resize(its_pool, 128) == LULL_OK, "%s", lull_error_message());
+    ensure(lull_detach(own) == LULL_OK, "%s", lull_error_message());
+    return NULL;
+}
+
+/* Who waits for it would be waited for by the collection that holds it. */
+START_TEST(a_thread_that_has_another_heaps_lock_is_not_held)
+{
+    lull_options options = support_options();
+    lull_pool_options of_pool = {.struct_size = sizeof of_pool, .object_bytes = 64};
+
+    options.mode = LULL_MODE_STOP;
+    other = support_heap(&options);
+    its_pool = lull_pool_create(heap, &of_pool);
+    lull_thread *own = mutator_attach(other, LULL_STACK_PRECISE);
+    lull_handle *seen = lull_handle_new(
+        own, lull_alloc(own, lull_type_custom(other, "looker", 64, look_at_the_lock, NULL)));
+    pthread_t thread = mutator_start(change_its_pool, NULL);
+    wait_for(1);
+    ck_assert_int_eq(lull_collect(own), LULL_OK);
+    ck_assert_uint_ge(atomic_load(&found_free), 1);
+    ck_assert_uint_eq(atomic_load(&found_taken), 0);
+    lull_handle_free(own, seen);
+    ck_assert_int_eq(lull_detach(own), LULL_OK);
+    ck_assert_int_eq(lull_blocking_begin(t), LULL_OK);
+    mutator_join(thread);
+    ck_assert_int_eq(lull_blocking_end(t), LULL_OK);
+    ck_assert_int_eq(lull_heap_destroy(other), LULL_OK);
+    lull_pool_destroy(its_pool);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("collector");
@@ -203,5 +272,6 @@ int main(void)
     tcase_add_test(concurrent, who_waits_for_the_collector_is_passed_by_one_cycle);
     tcase_add_test(concurrent, the_collector_rests_unless_somebody_waits);
     tcase_add_test(concurrent, threads_wait_near_the_limit_while_a_cycle_marks);
+    tcase_add_test(concurrent, a_thread_that_has_another_heaps_lock_is_not_held);
     return support_run(suite, concurrent);
 }

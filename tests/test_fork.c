@@ -489,8 +489,14 @@ END_TEST
 
 /* ---- beside threads that are not the heap's ---- */
 
+static void nothing(lull_thread *t)
+{
+    (void)t;
+}
+
 /* What the child does with its heap, which another thread was in, at that point of `run`. */
-static void fork_beside(void *(*run)(void *), void (*live)(lull_thread *t))
+static void fork_beside(void (*prepare)(lull_thread *t), void *(*run)(void *),
+                        void (*live)(lull_thread *t))
 {
     lull_options options = modest_options(0);
 
@@ -499,6 +505,7 @@ static void fork_beside(void *(*run)(void *), void (*live)(lull_thread *t))
     lull_thread *t = mutator_attach(heap, LULL_STACK_PRECISE);
     atomic_store(&stands, 0);
     atomic_store(&goes_on, 0);
+    prepare(t);
     pthread_t other = mutator_start(run, NULL);
     mutator_await(&stands, 1);
     pid_t child = fork_here();
@@ -530,7 +537,7 @@ static void take_memory(lull_thread *t)
 
 START_TEST(from_beside_a_reader_of_statistics)
 {
-    fork_beside(read_statistics, take_memory);
+    fork_beside(nothing, read_statistics, take_memory);
 }
 END_TEST
 
@@ -553,7 +560,7 @@ START_TEST(from_beside_a_thread_of_another_heap)
     lull_options options = modest_options(0);
 
     other_heap = support_heap(&options);
-    fork_beside(ask_another_heap, take_memory);
+    fork_beside(nothing, ask_another_heap, take_memory);
     ck_assert_int_eq(lull_heap_destroy(other_heap), LULL_OK);
 }
 END_TEST
@@ -582,7 +589,49 @@ static void change_a_pool(lull_thread *t)
 
 START_TEST(from_beside_a_thread_that_attaches)
 {
-    fork_beside(come_and_go_at_once, change_a_pool);
+    fork_beside(nothing, come_and_go_at_once, change_a_pool);
+}
+END_TEST
+
+static lull_pool *pool; /* whose objects are of 64 bytes, or of 128 */
+
+static void keep_small_ones(lull_thread *t)
+{
+    lull_pool_options options = {.struct_size = sizeof options, .object_bytes = 64};
+    void *object[8];
+
+    options.type = lull_type_leaf(heap, "piece", 16);
+    pool = lull_pool_create(heap, &options);
+    ck_assert_ptr_nonnull(pool);
+    for (size_t i = 0; i < 8; i++) {
+        object[i] = lull_pool_get(t, pool);
+        ck_assert_ptr_nonnull(object[i]);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        lull_pool_put(t, pool, object[i]);
+    }
+}
+
+static void *resize_the_pool(void *arg)
+{
+    (void)arg;
+    stands_at = LULL__DELAY_POOL_SWITCH;
+    ensure(lull_pool_resize(pool, 128) == LULL_OK, "%s", lull_error_message());
+    return NULL;
+}
+
+static void get_large_ones(lull_thread *t)
+{
+    for (size_t i = 0; i < 8; i++) {
+        void *object = lull_pool_get(t, pool);
+        ensure(lull_object_of(heap, (uintptr_t)object).size == 128, "object %zu is small", i);
+    }
+}
+
+/* It has begun to, so it is done with it when the fork comes. */
+START_TEST(from_beside_a_thread_that_resizes_a_pool)
+{
+    fork_beside(keep_small_ones, resize_the_pool, get_large_ones);
 }
 END_TEST
 
@@ -608,5 +657,6 @@ int main(void)
     tcase_add_test(tests, from_beside_a_reader_of_statistics);
     tcase_add_test(tests, from_beside_a_thread_of_another_heap);
     tcase_add_test(tests, from_beside_a_thread_that_attaches);
+    tcase_add_test(tests, from_beside_a_thread_that_resizes_a_pool);
     return support_run(suite, tests);
 }
