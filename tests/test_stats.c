@@ -293,8 +293,7 @@ START_TEST(released_memory_is_not_resident)
     released = lull_release_memory(thread);
     after = statistics();
     check_sane(&after);
-    /* the worker may have released some of it before the call did */
-    ck_assert_uint_gt(released, 0);
+    /* the worker may have released some of it, or all, before the call did */
     ck_assert_uint_ge(after.released_bytes - before.released_bytes, released);
     ck_assert_uint_ge(after.released_bytes - before.released_bytes, 10 << 20);
     /* metadata apart */
