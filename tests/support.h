@@ -9,6 +9,8 @@
 
 #include <lull.h>
 
+#include "suite.h"
+
 /* Under a sanitizer everything is slower, and memory dearer. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SUPPORT_SANITIZED 1
@@ -154,24 +156,6 @@ static inline lull_stats support_stats(lull_heap *heap)
 
     ensure(lull_stats_read(heap, &stats) == LULL_OK, "%s", lull_error_message());
     return stats;
-}
-
-/* Runs a suite; the status for main to return. */
-static inline int support_run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
-
-/* The same, of one case. */
-static inline int support_run(Suite *suite, TCase *tests)
-{
-    suite_add_tcase(suite, tests);
-    return support_run_suite(suite);
 }
 
 #endif

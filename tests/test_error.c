@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "suite.h"
 
 START_TEST(nothing_failed_yet)
 {
@@ -110,8 +111,6 @@ int main(void)
 {
     Suite *suite = suite_create("error");
     TCase *errors = tcase_create("errors");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(errors, nothing_failed_yet);
     tcase_add_test(errors, a_failure_leaves_code_and_words);
@@ -121,8 +120,5 @@ int main(void)
     tcase_add_test(errors, each_code_has_its_sentence);
     tcase_add_test(errors, the_version_is_that_of_the_header);
     suite_add_tcase(suite, errors);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

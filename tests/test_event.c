@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "os.h"
+#include "suite.h"
 
 static struct lull__events events;
 static atomic_uint mixed, answered; /* receptions with another's argument, and all */
@@ -405,8 +406,6 @@ int main(void)
     TCase *feeds = add_case(suite, "feeds");
     TCase *receivers = add_case(suite, "receivers");
     TCase *threads = add_case(suite, "threads");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(names, each_event_has_a_name_of_its_own);
     tcase_add_test(names, each_field_has_a_name);
@@ -427,8 +426,5 @@ int main(void)
     tcase_add_test(threads, nothing_is_lost_between_threads_and_no_receiver_is_mixed);
     tcase_add_test(threads, a_signal_handler_may_emit_anywhere);
     tcase_set_timeout(threads, 60);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "histogram.h"
 #include "random.h"
+#include "suite.h"
 
 enum { VALUES = 20000 };
 
@@ -331,8 +332,6 @@ int main(void)
     TCase *values = tcase_create("values");
     TCase *merging = tcase_create("merging");
     TCase *threads = tcase_create("threads");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(values, an_empty_one_reads_zero);
     tcase_add_test(values, one_value_reads_as_itself);
@@ -349,8 +348,5 @@ int main(void)
     suite_add_tcase(suite, values);
     suite_add_tcase(suite, merging);
     suite_add_tcase(suite, threads);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

@@ -332,8 +332,6 @@ int main(void)
     Suite *suite = suite_create("limit");
     TCase *loads = tcase_create("loads");
     TCase *stop = tcase_create("stop");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(loads, 60);
     tcase_add_loop_test(loads, small_objects_stay_within_the_limit, 0, CASES);
@@ -347,8 +345,5 @@ int main(void)
     tcase_add_test(stop, a_rest_is_no_reason_to_wait_for_ever);
     suite_add_tcase(suite, loads);
     suite_add_tcase(suite, stop);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "options.h"
+#include "suite.h"
 
 static lull_options given, out;
 
@@ -393,8 +394,6 @@ int main(void)
     Suite *suite = suite_create("options");
     TCase *program = tcase_create("program");
     TCase *environment = tcase_create("environment");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(program, start, NULL);
     tcase_add_checked_fixture(environment, start, NULL);
@@ -417,8 +416,5 @@ int main(void)
     tcase_add_test(environment, options_are_checked_before_the_environment);
     suite_add_tcase(suite, program);
     suite_add_tcase(suite, environment);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }

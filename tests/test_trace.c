@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pacer.h"
+#include "suite.h"
 #include "trace.h"
 
 static struct lull__events events;
@@ -131,8 +132,6 @@ int main(void)
     Suite *suite = suite_create("trace");
     TCase *format = tcase_create("format");
     TCase *output = tcase_create("output");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(format, the_line_is_as_documented);
     tcase_add_test(format, the_locale_does_not_matter);
@@ -143,8 +142,5 @@ int main(void)
     tcase_add_test(output, a_closed_stderr_is_no_harm);
     suite_add_tcase(suite, format);
     suite_add_tcase(suite, output);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return support_run_suite(suite);
 }
