@@ -137,7 +137,7 @@ static void after_in_parent(void)
         return;
     }
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
-        pthread_mutex_unlock(&heap->pools_lock); /* which the child makes anew */
+        pthread_mutex_unlock(&heap->pools_lock);
     }
     go_on();
     lull__registry_unlock();
@@ -192,6 +192,7 @@ static void after_in_child(void)
         return;
     }
     for (lull_heap *heap = heaps; heap != NULL; heap = heap->registry_next) {
+        pthread_mutex_unlock(&heap->pools_lock); /* lost threads leave their pools under it */
         lull__pools_fork_child(heap);
         lull__audit_fork_child(heap, heap->thread_count > (lull_self(heap) != NULL));
         lose_threads(heap);

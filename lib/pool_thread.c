@@ -147,7 +147,6 @@ static void forget_comers(lull_heap *heap)
 /* What another thread was destroying may be destroyed or not: it is left. */
 void lull__pools_fork_child(lull_heap *heap)
 {
-    pthread_mutex_init(&heap->pools_lock, NULL);
     pthread_mutex_init(&heap->magazines.lock, NULL);
     forget_comers(heap);
     for (uint32_t i = 0; i < LULL__POOLS_MAX; i++) {
