@@ -123,12 +123,12 @@ void lab_resident_begin(void)
 /* A part may be over before the thread has come to its first sample. */
 void lab_resident_end(lab_result *result)
 {
-    int64_t bytes;
-
     pthread_mutex_lock(&watch.lock);
     watch.measured = false;
-    if (watch.running && watch.samples == 0 && (bytes = resident_bytes()) != LAB_UNKNOWN) {
-        watch.samples = 1;
+    if (watch.running && watch.samples == 0) {
+        int64_t bytes = resident_bytes();
+
+        watch.samples = bytes != LAB_UNKNOWN;
         watch.sum_bytes = bytes;
     }
     if (watch.running && watch.samples > 0) {

@@ -59,6 +59,7 @@
     X(POOL_ASK, "a get found nothing, which others know; nothing is made")                        \
     X(POOL_REST, "a thread that will block knows a pool; its magazine is as it was")              \
     X(POOL_STEAL, "a blocked thread's magazine is in hand; nothing is taken out of it")           \
+    X(POOL_THREAD, "who attaches has the lock of pools; it is not among their threads")           \
     X(POOL_SWITCH, "a pool has other magazines; no thread can find them")                         \
     X(POOL_BURY, "objects are dying; destroy has not run")                                        \
     X(POOL_REAPED, "destroy has run; the pool may be freed, and who ran it looks for others")     \

@@ -29,10 +29,10 @@
  *                collecting thread, which holds heap->cycle_lock
  *
  * Locks, in the order in which they may be taken:
- *   registry (fork.c) > turn_lock > cycle_lock > worker.lock > threads_lock > roots_lock,
- *   types_lock, finalizers.lock, pacer_lock, pools_lock > a pool's lock > a shard's lock >
- *   a ledger's lock, magazines.lock > a cell's lock > large_lock > pages.lock > span states lock;
- *   a shard's lock > audit.ledger.lock > roots_lock, finalizers.lock
+ *   registry (fork.c) > turn_lock > cycle_lock > worker.lock > threads_lock > pools_lock >
+ *   a pool's lock > a shard's lock > a ledger's lock, magazines.lock > a cell's lock > large_lock >
+ *   pages.lock > span states lock; pools_lock > roots_lock > types_lock > finalizers.lock >
+ *   pacer_lock > a cell's lock; a shard's lock > audit.ledger.lock > roots_lock, finalizers.lock
  *
  * .inv.malloc: a thread held by a signal may have the C library's locks. So nobody whom others
  * may wait for calls malloc: neither who holds threads, nor who is inside the library. */

@@ -185,7 +185,8 @@ void *lull__pool_make(lull_thread *t, struct lull_pool *pool);
 /* -- pool_exchange.c -- */
 
 /* The lock and what goes with it: no signal holds a thread that has it (.inv.held), and no
- * safepoint is in between (.inv.locks). `t` is NULL for a thread that is not the heap's. */
+ * safepoint is in between (.inv.locks). `t` is NULL for a thread that is not the heap's: a
+ * thread of another heap must not be held with a lock of this one either. */
 void lull__pool_lock(lull_thread *t, pthread_mutex_t *mutex);
 void lull__pool_unlock(lull_thread *t, pthread_mutex_t *mutex);
 

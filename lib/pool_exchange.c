@@ -63,15 +63,9 @@ void lull__pool_come_back(struct lull_pool *pool, size_t n)
     atomic_fetch_sub_explicit(&pool->away, (int64_t)n, memory_order_relaxed);
 }
 
-/* What the thread enters: of another heap's, it must not be held with a lock of this one either. */
-static lull_thread *one_of(lull_thread *t)
-{
-    return t != NULL ? t : lull__thread_attachments();
-}
-
 void lull__pool_lock(lull_thread *t, pthread_mutex_t *mutex)
 {
-    lull_thread *entered = one_of(t);
+    lull_thread *entered = lull__thread_some(t);
 
     if (entered != NULL) {
         lull__enter(entered);
@@ -82,7 +76,7 @@ void lull__pool_lock(lull_thread *t, pthread_mutex_t *mutex)
 void lull__pool_unlock(lull_thread *t, pthread_mutex_t *mutex)
 {
     pthread_mutex_unlock(mutex);
-    lull__leave_any(one_of(t));
+    lull__leave_any(lull__thread_some(t));
 }
 
 void lull__pool_lock_shards(struct lull_pool *pool)

@@ -10,14 +10,15 @@ void lull__pool_thread_init(lull_thread *t)
 {
     lull_heap *heap = t->heap;
 
-    pthread_mutex_lock(&heap->pools_lock);
+    lull__pool_lock(NULL, &heap->pools_lock); /* it is not attached yet */
+    lull__delay(heap, LULL__DELAY_POOL_THREAD);
     t->pools_next = heap->pool_threads;
     heap->pool_threads = t;
     t->pools_on = 1;
     atomic_store_explicit(&t->pools_seen,
                           atomic_load_explicit(&heap->pools_retired, memory_order_relaxed),
                           memory_order_relaxed);
-    pthread_mutex_unlock(&heap->pools_lock);
+    lull__pool_unlock(NULL, &heap->pools_lock);
 }
 
 static bool held_by_signal(const lull_thread *t)

@@ -62,11 +62,15 @@ lull_thread *lull_self(lull_heap *heap)
     return NULL;
 }
 
+lull_thread *lull__thread_some(lull_thread *t)
+{
+    return t != NULL ? t : attachments;
+}
+
 lull_thread *lull__enter_any(lull_heap *heap)
 {
-    lull_thread *t = lull_self(heap);
+    lull_thread *t = lull__thread_some(lull_self(heap));
 
-    t = t != NULL ? t : attachments;
     if (t != NULL) {
         lull__enter(t);
     }

@@ -56,6 +56,10 @@ bool lull__thread_check(const lull_thread *t);
 /* The calling thread's attachments, linked by os_next. */
 lull_thread *lull__thread_attachments(void);
 
+/* `t`; or where that is NULL, the newest attachment of the calling thread, to whichever heap; NULL:
+ * it has none. */
+lull_thread *lull__thread_some(lull_thread *t);
+
 /* The same around entries that any thread may call: a thread of another heap must not be held
  * with a lock of this one either. */
 lull_thread *lull__enter_any(lull_heap *heap);

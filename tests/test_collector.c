@@ -212,7 +212,7 @@ static void look_at_the_lock(lull_tracer *tracer, const void *object, size_t siz
 /* With the lock, until a stop has begun, and for a while in which it would be held by signal. */
 static void linger(void)
 {
-    at_point[LULL__DELAY_POOL_SWITCH] = NULL;
+    at_point[LULL__DELAY_POOL_SWITCH] = at_point[LULL__DELAY_POOL_THREAD] = NULL;
     reach(1);
     while (atomic_load(&other->stop) != LULL__STOP_HOLD) {
         sched_yield();
@@ -220,6 +220,18 @@ static void linger(void)
     for (int i = 0; i < 1000; i++) {
         usleep(10);
     }
+}
+
+static void *attach_to_it(void *arg)
+{
+    lull_thread *own = mutator_attach(other, LULL_STACK_CONSERVATIVE);
+
+    (void)arg;
+    at_point[LULL__DELAY_POOL_THREAD] = linger;
+    lull_thread *its = mutator_attach(heap, LULL_STACK_CONSERVATIVE);
+    ensure(lull_detach(its) == LULL_OK, "%s", lull_error_message());
+    ensure(lull_detach(own) == LULL_OK, "%s", lull_error_message());
+    return NULL;
 }
 
 static void *change_its_pool(void *arg)
@@ -245,7 +257,7 @@ START_TEST(a_thread_that_has_another_heaps_lock_is_not_held)
     lull_thread *own = mutator_attach(other, LULL_STACK_PRECISE);
     lull_handle *seen = lull_handle_new(
         own, lull_alloc(own, lull_type_custom(other, "looker", 64, look_at_the_lock, NULL)));
-    pthread_t thread = mutator_start(change_its_pool, NULL);
+    pthread_t thread = mutator_start(_i == 0 ? change_its_pool : attach_to_it, NULL);
     wait_for(1);
     ck_assert_int_eq(lull_collect(own), LULL_OK);
     ck_assert_uint_ge(atomic_load(&found_free), 1);
@@ -272,6 +284,6 @@ int main(void)
     tcase_add_test(concurrent, who_waits_for_the_collector_is_passed_by_one_cycle);
     tcase_add_test(concurrent, the_collector_rests_unless_somebody_waits);
     tcase_add_test(concurrent, threads_wait_near_the_limit_while_a_cycle_marks);
-    tcase_add_test(concurrent, a_thread_that_has_another_heaps_lock_is_not_held);
+    tcase_add_loop_test(concurrent, a_thread_that_has_another_heaps_lock_is_not_held, 0, 2);
     return support_run(suite, concurrent);
 }
